@@ -1,0 +1,50 @@
+/** The shared graph. Every sort of circuit can become one; columns keep large graphs small and quick to read. */
+export interface Circuit {
+  readonly format: 'filigree-circuit';
+  readonly version: 1;
+  /** What made the circuit: 'transformer', later 'probabilistic', 'logic', 'quantum'. */
+  readonly kind: string;
+  /** What an edge or node stands for: 'edge', 'node', 'neuron'. */
+  readonly level: string;
+  readonly nodes: Nodes;
+  readonly edges: Edges;
+  readonly provenance: Provenance;
+}
+
+export interface Nodes {
+  readonly id: string[];
+  /** 'input', 'head', 'mlp', 'logits'. */
+  readonly kind: string[];
+  readonly label: string[];
+  /** Depth for drawing: inputs 0, then rising in order of computation. */
+  readonly layer: number[];
+  /** Token position, or null where the node stands for all positions. */
+  readonly position: (number | null)[];
+  readonly score: (number | null)[];
+}
+
+export interface Edges {
+  /** Index into nodes. */
+  readonly source: number[];
+  readonly target: number[];
+  /** Which input of the target the edge feeds: 'q', 'k', 'v', or '' where there is only one. */
+  readonly port: string[];
+  /** Estimated change of the metric when the edge takes its counterfactual; helpful edges are negative. */
+  readonly score: (number | null)[];
+  /** Whether the edge belongs to the circuit. */
+  readonly kept: boolean[];
+}
+
+export interface Provenance {
+  readonly model: string;
+  /** SHA-256 of the model's weights and shape, hexadecimal. */
+  readonly modelHash: string;
+  readonly task: string;
+  readonly method: string;
+  readonly options: Record<string, unknown>;
+  readonly seed: number;
+  /** Measured numbers, such as the faithfulness of the kept edges and the curve. */
+  readonly metrics: Record<string, unknown>;
+  /** ISO date. */
+  readonly made: string;
+}

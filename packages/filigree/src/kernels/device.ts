@@ -1,0 +1,105 @@
+import type { ElementwiseName } from './elementwise.js';
+
+/** Element types. `f64` exists on the reference device only. */
+export type DType = 'f32' | 'f64' | 'i32' | 'u8';
+export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/** A run of elements owned by a device. Devices extend it with where the elements are. */
+export interface Buffer {
+  readonly dtype: DType;
+  readonly length: number;
+}
+
+/** A strided window on a buffer: element `i` of dimension `d` sits `strides[d]` elements further. */
+export interface View {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+}
+
+/**
+ * One batched product, `out[b, m, n] (+)= alpha * sum_k a[b, m, k] * b[b, k, n]`.
+ * The three views carry the batch dimensions first (equal in all three, stride 0 where an operand is shared), then
+ * `[M, K]`, `[K, N]`, `[M, N]`; any strides are allowed, so transposes and heads inside a row need no copy.
+ */
+export interface Product {
+  readonly a: View;
+  readonly b: View;
+  readonly out: View;
+  readonly alpha: number;
+  /** Add to what `out` holds instead of overwriting it. */
+  readonly accumulate: boolean;
+}
+
+export type Reduction = 'sum' | 'max' | 'min';
+
+/** Causal masking of score rows: row `r` of a `[..., queries, keys]` block sees keys `0 .. (r mod queries) + shift`. */
+export interface Causal {
+  readonly queries: number;
+  readonly shift: number;
+}
+
+export interface AdamOptions {
+  readonly lr: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  /** Decoupled decay: the parameter is multiplied by `1 - lr * weightDecay`. */
+  readonly weightDecay: number;
+  /** Steps done, counting this one (1, 2, ...): bias correction. */
+  readonly step: number;
+}
+
+/**
+ * Where tensors live and kernels run. Every call is issued synchronously and in order; only `read` waits.
+ * Outputs never overlap inputs unless said. `reference.ts` is the definition of right: every other device agrees with
+ * it on all shapes, empty ones included.
+ */
+export interface Device {
+  readonly name: string;
+  /** The element type of real numbers on this device. */
+  readonly float: 'f32' | 'f64';
+  /** Uninitialised elements. Throws `MemoryError` when the device is full. */
+  allocate(dtype: DType, length: number): Buffer;
+  free(buffer: Buffer): void;
+  write(buffer: Buffer, offset: number, data: ArrayLike<number>): void;
+  /** A copy of `length` elements. */
+  read(buffer: Buffer, offset: number, length: number): Promise<TypedArray>;
+  /** Only where the host can wait (CPU, reference); for tests and for operations that run on the host. */
+  readSync(buffer: Buffer, offset: number, length: number): TypedArray;
+  fill(buffer: Buffer, offset: number, length: number, value: number): void;
+
+  /** `out = op(inputs…)` elementwise. All views have the same shape; inputs may have stride 0. `out` is contiguous and may be one of the inputs. */
+  elementwise(op: ElementwiseName, out: View, inputs: readonly View[]): void;
+  /** Strided copy; views of equal shape and dtype, or i32/u8 to float and back (truncating). */
+  copy(out: View, x: View): void;
+  /** `out[o, i] = op_s x[o, s, i]`, contiguous. An empty sum is 0, an empty max -Infinity, an empty min Infinity. */
+  reduce(op: Reduction, out: Buffer, outOffset: number, x: Buffer, xOffset: number, outer: number, size: number, inner: number): void;
+  product(p: Product): void;
+
+  /** Softmax of contiguous rows; masked places (causal) get probability 0. `log` gives log-probabilities (masked: -Infinity). */
+  softmax(out: View, x: View, causal?: Causal, log?: boolean): void;
+  /** Gradient of softmax rows from the output `y`: `y * (g - sum(g * y))`; of log-softmax: `g - exp(y) * sum(g)`. */
+  softmaxGrad(out: View, y: View, g: View, log?: boolean): void;
+  /** `out[r] = table[ids[r]]`, rows of equal width; contiguous. Throws RangeError naming an id that is out of range. */
+  gather(out: View, table: View, ids: View): void;
+  /** `table[ids[r]] += rows[r]`, in row order (deterministic). */
+  scatterAdd(table: View, ids: View, rows: View): void;
+  /**
+   * Rotary positions in the half-split form: of `[batch, position, head, feature]`, the first `2 * half` features are rotated,
+   * pair `(i, i + half)` by the angle whose cosine and sine stand in `cos[position, i]`, `sin[position, i]`; the rest is copied.
+   * `inverse` turns the other way (the gradient). `x` may be strided, `out` is contiguous.
+   */
+  rotary(out: View, x: View, cos: View, sin: View, inverse: boolean): void;
+  /** AdamW in place on contiguous views of equal length. */
+  adamw(parameter: View, gradient: View, m: View, v: View, options: AdamOptions): void;
+
+  /** Stops workers and frees everything. */
+  dispose(): void;
+}
+
+/** The device has no room; says how much was asked for and how much is in use. */
+export class MemoryError extends Error {
+  override readonly name = 'MemoryError';
+}
