@@ -75,7 +75,16 @@ export interface Device {
   /** Strided copy; views of equal shape and dtype, or i32/u8 to float and back (truncating). */
   copy(out: View, x: View): void;
   /** `out[o, i] = op_s x[o, s, i]`, contiguous. An empty sum is 0, an empty max -Infinity, an empty min Infinity. */
-  reduce(op: Reduction, out: Buffer, outOffset: number, x: Buffer, xOffset: number, outer: number, size: number, inner: number): void;
+  reduce(
+    op: Reduction,
+    out: Buffer,
+    outOffset: number,
+    x: Buffer,
+    xOffset: number,
+    outer: number,
+    size: number,
+    inner: number,
+  ): void;
   product(p: Product): void;
 
   /** Softmax of contiguous rows; masked places (causal) get probability 0. `log` gives log-probabilities (masked: -Infinity). */

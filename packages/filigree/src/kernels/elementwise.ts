@@ -36,10 +36,7 @@ const phi = <V>(m: Arithmetic<V>, x: V): V =>
   m.mul(m.constant(0.5), m.add(m.constant(1), m.erf(m.mul(x, m.constant(Math.SQRT1_2)))));
 /** tanh argument of the approximate GELU: sqrt(2/pi) (x + 0.044715 x^3). */
 const geluInner = <V>(m: Arithmetic<V>, x: V): V =>
-  m.mul(
-    m.constant(Math.sqrt(2 / Math.PI)),
-    m.add(x, m.mul(m.constant(0.044715), m.mul(x, m.mul(x, x)))),
-  );
+  m.mul(m.constant(Math.sqrt(2 / Math.PI)), m.add(x, m.mul(m.constant(0.044715), m.mul(x, m.mul(x, x)))));
 
 /** Operation name to its formula. A name ending in `Grad` takes the input and the output's gradient. */
 export const elementwise = {

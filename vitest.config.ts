@@ -1,0 +1,18 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^filigree$/, replacement: source('packages/filigree/src/index.ts') },
+      { find: /^filigree\/node$/, replacement: source('packages/filigree/src/node/index.ts') },
+      { find: /^@filigree\/view$/, replacement: source('packages/view/src/index.ts') },
+    ],
+  },
+  test: {
+    include: ['packages/**/src/**/*.test.ts', 'tests/**/*.test.ts', 'claims/**/*.test.ts', 'examples/**/*.test.ts'],
+    testTimeout: 60_000,
+  },
+});
