@@ -85,19 +85,21 @@ export function fitPair(text: TextPair, tokenizer: Tokenizer, context = Number.P
   return { clean, corrupt, answers, wrongs, text };
 }
 
-/** Where, if anywhere, one prompt begins a word and the other goes on with one: there the two do not align token by token. */
-function misaligned({ clean, corrupt }: Pair, tokenizer: Tokenizer): Misfit | undefined {
+/** The pair, unless one prompt begins a word where the other goes on with one: then the two do not align token by token. */
+function aligned(pair: Pair | Misfit, tokenizer: Tokenizer): Pair | Misfit {
+  if ('sort' in pair) return pair;
+  const { clean, corrupt } = pair;
   const begins = (id: number): boolean => /^\s/.test(tokenizer.token(id));
   const apart = clean.findIndex((id, i) => id !== corrupt[i] && begins(id) !== begins(corrupt[i]));
-  if (apart < 0) return undefined;
+  if (apart < 0) return pair;
   const [a, b] = [clean, corrupt].map((ids) => JSON.stringify(tokenizer.token(ids[apart])));
   return { sort: 'words not aligned', reason: `token ${apart} is ${a} in one prompt and ${b} in the other` };
 }
 
 /**
- * Up to `count` different pairs of a task that fit the tokenizer and align with each other token by token (words begin at the
- * same positions), and how many others were dropped and why. Fewer come back
- * when the task has no more: at most 40 texts per wanted pair are looked at.
+ * Up to `count` different pairs of a task that fit the tokenizer and align token by token (words begin at the same
+ * positions), and how many others were dropped and why. Fewer come back when the task has no more: at most 40 texts per
+ * wanted pair are looked at.
  *
  * Throws `InputError` for a count that is not a positive whole number, and when no pair fits.
  */
@@ -114,10 +116,9 @@ export function taskPairs(task: Task, tokenizer: Tokenizer, options: PairsOption
     const key = JSON.stringify([text.clean, text.corrupt]);
     if (seen.has(key)) continue;
     seen.add(key);
-    const fitted = fitPair(text, tokenizer, context);
-    const misfit = 'sort' in fitted ? fitted : misaligned(fitted, tokenizer);
-    if (misfit) dropped[misfit.sort] = (dropped[misfit.sort] ?? 0) + 1;
-    else if (!('sort' in fitted)) pairs.push(fitted);
+    const fitted = aligned(fitPair(text, tokenizer, context), tokenizer);
+    if ('sort' in fitted) dropped[fitted.sort] = (dropped[fitted.sort] ?? 0) + 1;
+    else pairs.push(fitted);
   }
   if (pairs.length > 0) return { pairs, dropped };
   const why = Object.entries(dropped)
