@@ -1,0 +1,1 @@
+export type { Circuit, Edges, Nodes, Provenance } from './circuit.js';

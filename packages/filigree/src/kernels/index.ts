@@ -1,0 +1,14 @@
+export type {
+  AdamOptions,
+  Buffer,
+  Causal,
+  Device,
+  DType,
+  Product,
+  Reduction,
+  TypedArray,
+  View,
+} from './device.js';
+export { MemoryError } from './device.js';
+export { type ElementwiseName, elementwise } from './elementwise.js';
+export { createReferenceDevice } from './reference.js';

@@ -1,0 +1,25 @@
+import { add, div, mean, mul, sqrt, square, sub, type Tensor, tagged } from '../tensor/index.js';
+import type { TransformerConfig } from './config.js';
+
+export interface NormWeights {
+  readonly weight: Tensor;
+  readonly bias?: Tensor;
+}
+
+/**
+ * Root-mean-square or layer norm of the last dimension: `x / scale * weight (+ bias)`, the mean removed first in a layer norm.
+ * `site` sees the scale (shape of `x` with a last dimension of one) and what it returns is divided by. The scale is tagged
+ * `norm.scale`, so that a backward rule can hold it constant.
+ */
+export function norm(
+  x: Tensor,
+  weights: NormWeights,
+  config: Pick<TransformerConfig, 'norm' | 'normEps'>,
+  site: (scale: Tensor) => Tensor,
+): { scale: Tensor; normalized: Tensor; output: Tensor } {
+  const centred = config.norm === 'layer' ? sub(x, mean(x, -1, true)) : x;
+  const scale = site(tagged('norm.scale', () => sqrt(add(mean(square(centred), -1, true), config.normEps))));
+  const normalized = div(centred, scale);
+  const scaled = mul(normalized, weights.weight);
+  return { scale, normalized, output: weights.bias ? add(scaled, weights.bias) : scaled };
+}

@@ -1,0 +1,157 @@
+import { InputError } from '../errors.js';
+import { Random, reshape, type Tensor, tensor } from '../tensor/index.js';
+import type { TransformerConfig } from './config.js';
+import type { NormWeights } from './norm.js';
+
+/** Parameters of a transformer as the forward pass reads them: `W[out, in]`, heads apart. */
+export interface Weights {
+  /** `[vocabulary, width]` */
+  readonly embed: Tensor;
+  /** `[context, width]` */
+  readonly positions?: Tensor;
+  readonly blocks: readonly BlockWeights[];
+  readonly finalNorm: NormWeights;
+  /** `[vocabulary, width]`; the embedding itself when tied. */
+  readonly unembed: Tensor;
+}
+
+export interface BlockWeights {
+  readonly norm1: NormWeights;
+  readonly attention: AttentionWeights;
+  readonly norm2: NormWeights;
+  readonly mlp: MlpWeights;
+}
+
+export interface AttentionWeights {
+  /** `[heads, headWidth, width]`; keys and values have `kvHeads` heads. Biases lack the last dimension. */
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly qBias?: Tensor;
+  readonly kBias?: Tensor;
+  readonly vBias?: Tensor;
+  /** `[width, heads, headWidth]` */
+  readonly out: Tensor;
+  readonly outBias?: Tensor;
+}
+
+export interface MlpWeights {
+  /** `[mlpWidth, width]`, in gated MLPs only. */
+  readonly gate?: Tensor;
+  readonly gateBias?: Tensor;
+  readonly in: Tensor;
+  readonly inBias?: Tensor;
+  /** `[width, mlpWidth]` */
+  readonly out: Tensor;
+  readonly outBias?: Tensor;
+}
+
+/** Canonical names of a model's tensors and their shapes in files, in order. */
+export function parameterShapes(config: TransformerConfig): Map<string, number[]> {
+  const { width, headWidth, heads, kvHeads, mlpWidth, vocabulary } = config;
+  const shapes = new Map<string, number[]>([['embed.weight', [vocabulary, width]]]);
+  const norm = (name: string): void => {
+    shapes.set(`${name}.weight`, [width]);
+    if (config.norm === 'layer') shapes.set(`${name}.bias`, [width]);
+  };
+  const linear = (name: string, out: number, input: number, bias: boolean): void => {
+    shapes.set(`${name}.weight`, [out, input]);
+    if (bias) shapes.set(`${name}.bias`, [out]);
+  };
+  if (config.positions === 'learned') shapes.set('position.weight', [config.context, width]);
+  for (let l = 0; l < config.layers; l++) {
+    const block = `blocks.${l}`;
+    norm(`${block}.ln1`);
+    linear(`${block}.attn.q`, heads * headWidth, width, config.biases.qkv);
+    linear(`${block}.attn.k`, kvHeads * headWidth, width, config.biases.qkv);
+    linear(`${block}.attn.v`, kvHeads * headWidth, width, config.biases.qkv);
+    linear(`${block}.attn.out`, width, heads * headWidth, config.biases.attentionOut);
+    norm(`${block}.ln2`);
+    if (config.gated) linear(`${block}.mlp.gate`, mlpWidth, width, config.biases.mlp);
+    linear(`${block}.mlp.in`, mlpWidth, width, config.biases.mlp);
+    linear(`${block}.mlp.out`, width, mlpWidth, config.biases.mlp);
+  }
+  norm('ln_final');
+  if (!config.tied) shapes.set('unembed.weight', [vocabulary, width]);
+  return shapes;
+}
+
+/** A named parameter, in the shape that files give it. */
+export type Parameters = ReadonlyMap<string, Tensor>;
+
+/** The forward pass's view of named parameters; heads are told apart without a copy. */
+export function weightsOf(config: TransformerConfig, parameters: Parameters): Weights {
+  const { heads, kvHeads, headWidth, width } = config;
+  const has = (name: string): Tensor | undefined => parameters.get(name);
+  const get = (name: string): Tensor => {
+    const found = parameters.get(name);
+    if (!found) throw new InputError(`The model's weights lack '${name}'.`);
+    return found;
+  };
+  const norm = (name: string): NormWeights => ({ weight: get(`${name}.weight`), bias: has(`${name}.bias`) });
+  const headed = (name: string, count: number): { weight: Tensor; bias?: Tensor } => {
+    const bias = has(`${name}.bias`);
+    return {
+      weight: reshape(get(`${name}.weight`), [count, headWidth, width]),
+      bias: bias && reshape(bias, [count, headWidth]),
+    };
+  };
+  const blocks = Array.from({ length: config.layers }, (_, l): BlockWeights => {
+    const block = `blocks.${l}`;
+    const q = headed(`${block}.attn.q`, heads);
+    const k = headed(`${block}.attn.k`, kvHeads);
+    const v = headed(`${block}.attn.v`, kvHeads);
+    return {
+      norm1: norm(`${block}.ln1`),
+      attention: {
+        q: q.weight,
+        k: k.weight,
+        v: v.weight,
+        qBias: q.bias,
+        kBias: k.bias,
+        vBias: v.bias,
+        out: reshape(get(`${block}.attn.out.weight`), [width, heads, headWidth]),
+        outBias: has(`${block}.attn.out.bias`),
+      },
+      norm2: norm(`${block}.ln2`),
+      mlp: {
+        gate: config.gated ? get(`${block}.mlp.gate.weight`) : undefined,
+        gateBias: has(`${block}.mlp.gate.bias`),
+        in: get(`${block}.mlp.in.weight`),
+        inBias: has(`${block}.mlp.in.bias`),
+        out: get(`${block}.mlp.out.weight`),
+        outBias: has(`${block}.mlp.out.bias`),
+      },
+    };
+  });
+  return {
+    embed: get('embed.weight'),
+    positions: has('position.weight'),
+    blocks,
+    finalNorm: norm('ln_final'),
+    unembed: config.tied ? get('embed.weight') : get('unembed.weight'),
+  };
+}
+
+/**
+ * Random parameters to train from: normal with the given standard deviation, maps into the residual stream scaled down by
+ * sqrt(2 layers) (Radford et al. 2019); norms 1, biases 0.
+ */
+export function randomParameters(
+  config: TransformerConfig,
+  options: { seed: number; scale?: number },
+): Map<string, Tensor> {
+  const { seed, scale = 0.02 } = options;
+  const random = new Random(seed);
+  const parameters = new Map<string, Tensor>();
+  for (const [name, shape] of parameterShapes(config)) {
+    const size = shape.reduce((a, b) => a * b, 1);
+    const bias = name.endsWith('.bias');
+    const gain = /ln\w*\.weight$/.test(name);
+    const writes = /(attn|mlp)\.out\.weight$/.test(name);
+    const deviation = writes ? scale / Math.sqrt(2 * config.layers) : scale;
+    const values = bias || gain ? new Float64Array(size).fill(gain ? 1 : 0) : random.normals(size, deviation);
+    parameters.set(name, tensor(values, shape));
+  }
+  return parameters;
+}
