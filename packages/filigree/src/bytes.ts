@@ -6,7 +6,7 @@ export interface Bytes {
   readonly size: number;
   /**
    * Reads `length` bytes from `offset` (both in bytes, within `size`). The array is fresh: the caller may keep it, change it,
-   * and view it as any typed array that starts at its `byteOffset`.
+   * and view its buffer from its `byteOffset`.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -26,7 +26,8 @@ export interface ModelFiles {
 export function memoryBytes(data: Uint8Array): Bytes {
   return {
     size: data.byteLength,
-    read: async (offset, length) => data.slice(offset, offset + length),
+    // Not slice: that of a Node Buffer is a view.
+    read: async (offset, length) => new Uint8Array(data.subarray(offset, offset + length)),
   };
 }
 

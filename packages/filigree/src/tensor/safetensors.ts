@@ -235,6 +235,6 @@ function loadable(dtype: StoredType): dtype is keyof typeof decoders {
 
 function decode(dtype: keyof typeof decoders, bytes: Uint8Array<ArrayBuffer>): LoadedData {
   // A typed array may only begin at a multiple of its element's size, which a view into something larger need not.
-  const whole = bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+  const whole = bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
   return decoders[dtype](whole.buffer);
 }
