@@ -1,0 +1,19 @@
+import { group } from './bracket.js';
+import type { Draw } from './draw.js';
+import { bracketWords } from './words.js';
+
+const leads = ['bag =', 'list =', 'shelf =', 'The bag has', 'I see', 'The shop has'] as const;
+
+/**
+ * Nested brackets of three kinds around words, up to three deep: "bag = [cat (red hat) sun] kite.".
+ *
+ * Held out of it: the lead-ins and the words (`heldBracketWords`) of the task `bracket`.
+ */
+export function list(d: Draw): string {
+  const parts: string[] = [];
+  for (let groups = d.between(1, 2); groups > 0; groups--) {
+    if (d.chance(0.3)) parts.push(d.pick(bracketWords));
+    parts.push(group(d, bracketWords, 3));
+  }
+  return `${d.pick(leads)} ${parts.join(' ')}.`;
+}
