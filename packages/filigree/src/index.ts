@@ -1,0 +1,2 @@
+export * from './circuit/index.js';
+export { InputError } from './errors.js';
