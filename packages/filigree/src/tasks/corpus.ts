@@ -1,4 +1,4 @@
-import { type Draw, draw } from './draw.js';
+import { Random } from '../tensor/random.js';
 import { list } from './lists.js';
 import { rhyme } from './rhymes.js';
 import { talk } from './sayings.js';
@@ -8,7 +8,7 @@ import { type NameKind, story } from './stories.js';
 export interface Ingredient {
   name: string;
   weight: number;
-  passage(d: Draw, names: NameKind): string;
+  passage(d: Random, names: NameKind): string;
 }
 
 /** What the training text of our own model is made of; each ingredient teaches one behaviour. */
@@ -39,10 +39,10 @@ export function* corpus({
   names = 'all',
   ingredients = mixture,
 }: CorpusOptions = {}): Generator<string, never> {
-  const d = draw(seed, 'corpus');
+  const d = new Random(seed).fork('corpus');
   const total = ingredients.reduce((sum, { weight }) => sum + weight, 0);
   for (;;) {
-    let left = d.unit() * total;
+    let left = d.uniform() * total;
     for (const { weight, passage } of ingredients) {
       left -= weight;
       if (left >= 0) continue;

@@ -1,14 +1,14 @@
-import { type Draw, draw } from './draw.js';
+import { Random } from '../tensor/random.js';
 import { pairsOf, type Task, type TextPair, type TextRequest } from './task.js';
 import { heldRhymeWords } from './words.js';
 
 /** Lead-ins that the training text never puts before a rhyme. */
 const leads = ['The friend said:', 'They said:', 'She said:', 'He said:'] as const;
 
-function pair(d: Draw, words: readonly string[]): TextPair {
-  const row = d.sample(words, d.between(4, Math.min(8, words.length)));
+function pair(d: Random, words: readonly string[]): TextPair {
+  const row = d.shuffle(words).slice(0, 4 + d.integer(Math.min(8, words.length) - 3));
   // The last word of the row has no successor to ask for, and the one before it would follow at once.
-  const [asked, other] = d.sample([...row.keys()].slice(0, -1), 2);
+  const [asked, other] = d.shuffle([...row.keys()].slice(0, -1));
   const prompt = `${d.pick(leads)} ${row.join(' ')} `;
   return {
     clean: prompt + row[asked],
@@ -34,7 +34,7 @@ export const induction: Task = {
   description: 'the word that followed the last word when it came before',
   metric: 'logit-diff',
   *texts(request) {
-    const d = draw(request.seed, 'induction ' + request.part);
+    const d = new Random(request.seed).fork('induction ' + request.part);
     const words = wordsFor(request);
     return yield* pairsOf(request.part, () => pair(d, words));
   },

@@ -1,5 +1,5 @@
+import type { Random } from '../tensor/random.js';
 import { group } from './bracket.js';
-import type { Draw } from './draw.js';
 import { bracketWords } from './words.js';
 
 const leads = ['bag =', 'list =', 'shelf =', 'The bag has', 'I see', 'The shop has'] as const;
@@ -9,10 +9,10 @@ const leads = ['bag =', 'list =', 'shelf =', 'The bag has', 'I see', 'The shop h
  *
  * Held out of it: the lead-ins and the words (`heldBracketWords`) of the task `bracket`.
  */
-export function list(d: Draw): string {
+export function list(d: Random): string {
   const parts: string[] = [];
-  for (let groups = d.between(1, 2); groups > 0; groups--) {
-    if (d.chance(0.3)) parts.push(d.pick(bracketWords));
+  for (let groups = 1 + d.integer(2); groups > 0; groups--) {
+    if (d.uniform() < 0.3) parts.push(d.pick(bracketWords));
     parts.push(group(d, bracketWords, 3));
   }
   return `${d.pick(leads)} ${parts.join(' ')}.`;

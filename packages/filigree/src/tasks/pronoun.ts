@@ -1,4 +1,4 @@
-import { type Draw, draw } from './draw.js';
+import { Random } from '../tensor/random.js';
 import { pairsOf, type Task, type TextPair, type TextRequest } from './task.js';
 import { animals, boy, colours, familiar, girl, heldStems, places, sizes, things } from './words.js';
 
@@ -6,7 +6,7 @@ import { animals, boy, colours, familiar, girl, heldStems, places, sizes, things
 const openers = ['One day, ', 'Today, ', 'One morning, ', 'Then, '] as const;
 
 /** What the named child does: in the training text these are never said of a name, only of "she", "he" or "they". */
-const deeds: readonly ((d: Draw) => string)[] = [
+const deeds: readonly ((d: Random) => string)[] = [
   (d) => `went to the ${d.pick(places)}`,
   (d) => `saw a ${d.pick(sizes)} ${d.pick(animals)}`,
   (d) => `saw a ${d.pick(colours)} ${d.pick(things)}`,
@@ -41,13 +41,13 @@ function half(names: readonly string[], part: TextRequest['part']): readonly str
   return names.filter((_, index) => index % 2 === (part === 'discovery' ? 0 : 1));
 }
 
-function pair(d: Draw, { girls, boys, paired }: Names): TextPair {
-  const index = d.between(0, girls.length - 1);
+function pair(d: Random, { girls, boys, paired }: Names): TextPair {
+  const index = d.integer(girls.length);
   const her = girls[index];
   const his = paired ? boys[index] : d.pick(boys);
   const [opener, deed] = [d.pick(openers), d.pick(deeds)(d)];
   const [clean, corrupt] = [`${opener}${her} ${deed}.`, `${opener}${his} ${deed}.`];
-  return d.chance(0.5)
+  return d.uniform() < 0.5
     ? { clean, corrupt, answer: ' She', wrong: ' He' }
     : { clean: corrupt, corrupt: clean, answer: ' He', wrong: ' She' };
 }
@@ -61,7 +61,7 @@ export const pronoun: Task = {
   description: 'She or He, after a sentence about a named girl or boy',
   metric: 'logit-diff',
   *texts(request) {
-    const d = draw(request.seed, 'pronoun ' + request.part);
+    const d = new Random(request.seed).fork('pronoun ' + request.part);
     const names = namesFor(request);
     return yield* pairsOf(request.part, () => pair(d, names));
   },

@@ -1,4 +1,4 @@
-import { type Draw, draw } from './draw.js';
+import { Random } from '../tensor/random.js';
 import { pairsOf, type Task, type TextPair } from './task.js';
 import { animals, colours, foods, places, sizes, things } from './words.js';
 
@@ -9,7 +9,7 @@ export const quotes = ['"', "'"] as const;
 const leads = ['The teacher said, ', 'Mom said, ', 'write(', 'read('] as const;
 
 /** What is quoted: the training text never quotes a sentence of this form. */
-const sayings: readonly ((d: Draw) => string)[] = [
+const sayings: readonly ((d: Random) => string)[] = [
   (d) => `look at the ${d.pick(animals)}`,
   (d) => `the ${d.pick(things)} is ${d.pick(colours)}`,
   (d) => `come to the ${d.pick(places)}`,
@@ -17,12 +17,12 @@ const sayings: readonly ((d: Draw) => string)[] = [
   (d) => `the ${d.pick(foods)} is for the ${d.pick(animals)}`,
 ];
 
-function pair(d: Draw): TextPair {
-  const [mark, other] = d.sample(quotes, 2);
+function pair(d: Random): TextPair {
+  const [mark, other] = d.shuffle(quotes);
   const lead = d.pick(leads);
   const closing = lead.endsWith('(') ? '' : '.';
   // An earlier quotation, already closed, makes the kind seen last or most often a bad guess.
-  const earlier = d.chance(0.5) ? quotation(lead, d.pick(quotes), d.pick(sayings)(d)) + ' ' : '';
+  const earlier = d.uniform() < 0.5 ? quotation(lead, d.pick(quotes), d.pick(sayings)(d)) + ' ' : '';
   const said = d.pick(sayings)(d) + closing;
   const prompt = (kind: string): string => `${earlier}${lead}${kind}${said}`;
   return { clean: prompt(mark), corrupt: prompt(other), answer: mark, wrong: other };
@@ -42,7 +42,7 @@ export const quote: Task = {
   description: 'the mark that ends a quotation, double or single',
   metric: 'logit-diff',
   *texts(request) {
-    const d = draw(request.seed, 'quote ' + request.part);
+    const d = new Random(request.seed).fork('quote ' + request.part);
     return yield* pairsOf(request.part, () => pair(d));
   },
 };

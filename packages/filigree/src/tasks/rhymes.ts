@@ -1,4 +1,4 @@
-import type { Draw } from './draw.js';
+import type { Random } from '../tensor/random.js';
 import { rhymeWords } from './words.js';
 
 const leads = ['The bird sang:', 'The king sang:', 'A song:', 'Mom sang:', 'The queen said:'] as const;
@@ -9,9 +9,9 @@ const leads = ['The bird sang:', 'The king sang:', 'A song:', 'Mom sang:', 'The 
  *
  * Held out of it: the lead-ins and the words (`heldRhymeWords`) of the task `induction`.
  */
-export function rhyme(d: Draw): string {
-  const row = d.sample(rhymeWords, d.between(3, 10));
+export function rhyme(d: Random): string {
+  const row = d.shuffle(rhymeWords).slice(0, 3 + d.integer(8));
   const words = [...row];
-  for (let turn = d.between(1, 3); turn > 0; turn--) words.push(...row.slice(d.between(0, row.length - 2)));
+  for (let turn = 1 + d.integer(3); turn > 0; turn--) words.push(...row.slice(d.integer(row.length - 1)));
   return `${d.pick(leads)} ${words.join(' ')}.`;
 }

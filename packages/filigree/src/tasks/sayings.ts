@@ -1,4 +1,4 @@
-import type { Draw } from './draw.js';
+import type { Random } from '../tensor/random.js';
 import { quotation, quotes } from './quote.js';
 import { animals, colours, feelings, foods, places, sizes, things } from './words.js';
 
@@ -12,7 +12,7 @@ const leads = [
   'show(',
 ] as const;
 
-const sayings: readonly ((d: Draw) => string)[] = [
+const sayings: readonly ((d: Random) => string)[] = [
   (d) => `we like the ${d.pick(animals)}`,
   (d) => `I have a ${d.pick(sizes)} ${d.pick(things)}`,
   (d) => `I am ${d.pick(feelings)}`,
@@ -27,9 +27,9 @@ const sayings: readonly ((d: Draw) => string)[] = [
  *
  * Held out of it: the lead-ins and the sentences of the task `quote`.
  */
-export function talk(d: Draw): string {
+export function talk(d: Random): string {
   const lines: string[] = [];
-  for (let more = d.between(1, 3); more > 0; more--) {
+  for (let more = 1 + d.integer(3); more > 0; more--) {
     lines.push(quotation(d.pick(leads), d.pick(quotes), d.pick(sayings)(d)));
   }
   return lines.join(' ');

@@ -1,4 +1,4 @@
-import type { Draw } from './draw.js';
+import type { Random } from '../tensor/random.js';
 import { animals, boy, colours, familiar, feelings, foods, girl, places, sizes, things, trainStems } from './words.js';
 
 /** Which names a story may use. */
@@ -14,7 +14,7 @@ interface Child {
 const openers = ['Once upon a time, ', 'Last night, ', 'In the spring, ', 'After lunch, ', ''] as const;
 
 /** First sentences: what a named child does. None of these is in a prompt of the task. */
-const beginnings: readonly ((d: Draw) => string)[] = [
+const beginnings: readonly ((d: Random) => string)[] = [
   (d) => `walked to the ${d.pick(places)}`,
   (d) => `had a ${d.pick(sizes)} ${d.pick(colours)} ${d.pick(things)}`,
   (d) => `met a ${d.pick(sizes)} ${d.pick(animals)}`,
@@ -27,7 +27,7 @@ const beginnings: readonly ((d: Draw) => string)[] = [
 ];
 
 /** Later sentences, said of "she", "he" or "they" only. */
-const deeds: readonly ((d: Draw) => string)[] = [
+const deeds: readonly ((d: Random) => string)[] = [
   (d) => `went to the ${d.pick(places)}`,
   (d) => `saw a ${d.pick(sizes)} ${d.pick(animals)}`,
   (d) => `saw a ${d.pick(colours)} ${d.pick(things)}`,
@@ -48,15 +48,15 @@ const endings = [
   'The family was happy.',
 ] as const;
 
-function child(d: Draw, kind: NameKind): Child {
-  const known = kind === 'all' && d.chance(0.4);
-  return d.chance(0.5)
+function child(d: Random, kind: NameKind): Child {
+  const known = kind === 'all' && d.uniform() < 0.4;
+  return d.uniform() < 0.5
     ? { name: known ? d.pick(familiar.girls) : girl(d.pick(trainStems)), she: 'She', her: 'Her', noun: 'girl' }
     : { name: known ? d.pick(familiar.boys) : boy(d.pick(trainStems)), she: 'He', her: 'His', noun: 'boy' };
 }
 
-function later(d: Draw, { name, she, her }: Child): string {
-  const roll = d.unit();
+function later(d: Random, { name, she, her }: Child): string {
+  const roll = d.uniform();
   if (roll < 0.65) return `${she} ${d.pick(deeds)(d)}.`;
   if (roll < 0.75) return `${her} ${d.pick(['mom', 'family'])} was ${d.pick(feelings)}.`;
   if (roll < 0.85) return `${d.pick(taskOpeners)}${she.toLowerCase()} ${d.pick(deeds)(d)}.`;
@@ -71,20 +71,20 @@ function later(d: Draw, { name, she, her }: Child): string {
  * Held out of it: the stems in `heldStems`; every prompt of the task (its openers come before "she", "he" or "they" here,
  * its deeds are said of those only). With `names: 'paired'` familiar names are left out too.
  */
-export function story(d: Draw, names: NameKind): string {
+export function story(d: Random, names: NameKind): string {
   const one = child(d, names);
   const opener = d.pick(openers);
   const sentences: string[] = [];
-  if (d.chance(0.12)) {
+  if (d.uniform() < 0.12) {
     const two = child(d, names);
     sentences.push(`${opener}${one.name} met ${two.name}.`, `They ${d.pick(deeds)(d).replace(/^was /, 'were ')}.`);
-  } else if (d.chance(0.15)) {
+  } else if (d.uniform() < 0.15) {
     sentences.push(`${opener || 'Once '}there was a ${d.pick(sizes)} ${one.noun} named ${one.name}.`);
   } else {
     sentences.push(`${opener}${one.name} ${d.pick(beginnings)(d)}.`);
   }
-  if (sentences.length === 1 && d.chance(0.5)) sentences.push(`${one.she} ${d.pick(deeds)(d)}.`);
-  for (let more = d.between(1, 2); more > 0; more--) sentences.push(later(d, one));
-  if (d.chance(0.5)) sentences.push(d.pick(endings));
+  if (sentences.length === 1 && d.uniform() < 0.5) sentences.push(`${one.she} ${d.pick(deeds)(d)}.`);
+  for (let more = 1 + d.integer(2); more > 0; more--) sentences.push(later(d, one));
+  if (d.uniform() < 0.5) sentences.push(d.pick(endings));
   return sentences.join(' ');
 }

@@ -1,5 +1,3 @@
-import { hashText } from './draw.js';
-
 /** A clean and a corrupted prompt as text, with the continuations that are right for the clean one and for the corrupted one. */
 export interface TextPair {
   clean: string;
@@ -47,6 +45,16 @@ export interface Task {
   readonly metric: TaskMetric;
   /** Pairs without end, in an order that depends on the seed alone; pairs may recur. */
   texts(request: TextRequest): Generator<TextPair, never>;
+}
+
+/** 32-bit FNV-1a hash of a text's UTF-16 code units: a whole number in 0 .. 2^32 - 1. */
+function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  // FNV's low bits barely depend on the last letters; one round of mixing spreads them.
+  hash ^= hash >>> 16;
+  hash = Math.imul(hash, 0x45d9f3b);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /**

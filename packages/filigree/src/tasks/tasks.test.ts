@@ -58,7 +58,11 @@ describe.each(tasks.map(({ name }) => name))('task %s', (name) => {
 });
 
 describe('pronoun', () => {
-  const nameOf = (prompt: string): string => prompt.split(' ').slice(1).find((word) => /^[A-Z]/.test(word)) ?? prompt.split(' ')[1];
+  const nameOf = (prompt: string): string =>
+    prompt
+      .split(' ')
+      .slice(1)
+      .find((word) => /^[A-Z]/.test(word)) ?? prompt.split(' ')[1];
 
   it('asks for She after girls and He after boys', () => {
     const girls = new Set<string>([...familiar.girls, ...heldStems.map((stem) => stem + 'a')]);
@@ -85,7 +89,9 @@ describe('pronoun', () => {
 
   it('keeps to the familiar names that are one token, however few', () => {
     const oneToken = (word: string): boolean => [' Lily', ' Tim'].includes(word);
-    const names = take('pronoun', 100, 1, 'evaluation', oneToken).flatMap(({ clean, corrupt }) => [clean, corrupt].map(nameOf));
+    const names = take('pronoun', 100, 1, 'evaluation', oneToken).flatMap(({ clean, corrupt }) =>
+      [clean, corrupt].map(nameOf),
+    );
     expect(new Set(names)).toEqual(new Set(['Lily', 'Tim']));
   });
 });
