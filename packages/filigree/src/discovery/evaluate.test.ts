@@ -3,11 +3,11 @@ import { loadFolder, projectPath, readFixturePairs, readJson, sharedModel } from
 import { measureCircuits } from './evaluate.js';
 import { exactPatching } from './exact.js';
 import { EdgeGraph } from './graph.js';
-import { prune } from './select.js';
+import { complement, prune } from './select.js';
 
 interface Expected {
   metric: { clean: number; corrupt: number };
-  sets: { name: string; kept: string[]; metric: number; perPair: number[] }[];
+  sets: { name: string; kept?: string[]; cut?: string[]; metric: number; perPair: number[] }[];
   exact: [string, number][];
 }
 
@@ -26,10 +26,10 @@ describe.each(models)('circuits of %s behave as in an independent implementation
     const model = await loadFolder(folder!);
     const graph = new EdgeGraph(model.config);
     const byName = new Map([...graph.places()].map((p) => [graph.edgeName(p), p]));
-    const sets = expected.sets.map(({ kept }) => {
+    const sets = expected.sets.map(({ kept, cut }) => {
       const edges = new Uint8Array(graph.tableSize);
-      for (const edge of kept) edges[byName.get(edge)!] = 1;
-      return edges;
+      for (const edge of kept ?? cut ?? []) edges[byName.get(edge)!] = 1;
+      return kept ? edges : complement(graph, edges);
     });
     const plain = await measureCircuits(model, graph, pairs, sets);
     const pruned = await measureCircuits(

@@ -1,6 +1,7 @@
 export { KeyValueCache } from './cache.js';
 export { type Checkpoint, openCheckpoint } from './checkpoint.js';
 export { type Architecture, readConfig, type TransformerConfig } from './config.js';
+export { type GenerateOptions, generate } from './generate.js';
 export { loadTransformer } from './load.js';
 export { parameterShapes } from './parameters.js';
 export { resolveSite, siteNames } from './sites.js';
