@@ -2,7 +2,8 @@
 
     python3 make_expected.py FIXTURES [MODELS]
 
-FIXTURES holds tiny-llama, tiny-gpt2 and tiny-qwen2 (make_tiny.py; the last has grouped heads); MODELS, where given, holds stories260K. Into FIXTURES/expected:
+FIXTURES holds tiny-llama, tiny-gpt2 and tiny-qwen2 (make_tiny.py; the last has grouped heads); MODELS, where given,
+holds stories260K. Into FIXTURES/expected:
     NAME-pairs.jsonl       rows of ids
     NAME-attribution.json  {model, edges: count, metric: {clean, corrupt}, steps, scores: {eap, eap-ig-right,
                            eap-ig-left, eap-ig-mid: [["u->v", score], ...] largest |score| first}}; every edge of a tiny

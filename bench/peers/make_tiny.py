@@ -1,7 +1,8 @@
 """Random checkpoints in Hugging Face layout, with the real key and tensor names of each architecture.
 
     python3 make_tiny.py FIXTURES                      the four committed ones, with expected.json
-    python3 make_tiny.py --llama FOLDER --layers 6 --width 256 --heads 8 --kv 8 --inner 688 --vocab 512   one for timing
+    python3 make_tiny.py --llama FOLDER --layers 6 --width 256 --heads 8 --kv 8 --inner 688 --vocab 512 \\
+                         --pairs 16 --length 24        one for timing, with random pairs in FOLDER/pairs.jsonl
 
 Between them the committed four cover: f32, f16 in two shards, bf16; tied and untied; grouped heads; a head size that
 is not width / heads (Mistral); biases on q, k, v (Qwen2); LayerNorm, learned positions, a stored mask, a byte-level
@@ -166,11 +167,21 @@ def expect(folder, g, vocab):
     print(f"{folder}: logits up to {y.abs().max():.2f}; f32 differs by {(single - y).abs().max():.1e}")
 
 
+def random_pairs(g, vocab, count, length):
+    """Rows of clean and corrupted ids that differ in about a fifth of their tokens."""
+    clean, other = (torch.randint(vocab, (count, length), generator=g) for _ in range(2))
+    corrupt = torch.where(torch.rand(count, length, generator=g) < 0.2, other, clean)
+    answers = torch.randint(vocab, (count, 2), generator=g)
+    for c, k, (answer, wrong) in zip(clean.tolist(), corrupt.tolist(), answers.tolist()):
+        yield {"clean_ids": c, "corrupt_ids": k, "answer_id": answer, "wrong_id": wrong}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fixtures", nargs="?")
     parser.add_argument("--llama", metavar="FOLDER")
-    for name, value in (("layers", 6), ("width", 256), ("heads", 8), ("kv", 8), ("inner", 688), ("vocab", 512)):
+    for name, value in (("layers", 6), ("width", 256), ("heads", 8), ("kv", 8), ("inner", 688), ("vocab", 512),
+                        ("pairs", 16), ("length", 24)):
         parser.add_argument("--" + name, type=int, default=value)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -179,7 +190,10 @@ def main():
             hidden_size=args.width, intermediate_size=args.inner, num_hidden_layers=args.layers, vocab_size=args.vocab,
             num_attention_heads=args.heads, num_key_value_heads=args.kv, max_position_embeddings=512,
         )
-        save(args.llama, config, make_llama(torch.Generator().manual_seed(args.seed), config))
+        g = torch.Generator().manual_seed(args.seed)
+        save(args.llama, config, make_llama(g, config))
+        with open(os.path.join(args.llama, "pairs.jsonl"), "w") as f:
+            f.writelines(json.dumps(row) + "\n" for row in random_pairs(g, args.vocab, args.pairs, args.length))
     if not args.fixtures:
         return
     tiny = (

@@ -82,6 +82,7 @@ class SplitModel:
             out = w[at + "self_attn.o_proj.weight"].reshape(width, self.heads, size).permute(1, 0, 2).contiguous()
             self.blocks.append({
                 "norm1": rms(w[at + "input_layernorm.weight"], eps),
+                "gain1": w[at + "input_layernorm.weight"], "eps": eps,
                 "norm2": rms(w[at + "post_attention_layernorm.weight"], eps),
                 "qkv": (project("q", 1), project("k", group), project("v", group)),
                 "out": out, "out_bias": w.get(at + "self_attn.o_proj.bias"), "mlp": mlp,

@@ -207,7 +207,7 @@ export class Transformer {
     };
     /** Key-value weights repeated for the heads that share them, `[kvHeads, …] -> [heads, …]`. */
     const ungroup = (weight: Tensor): Tensor => {
-      if (!split || shared === 1) return weight;
+      if (weight.shape[0] === heads) return weight;
       const [first, ...rest] = weight.shape;
       return reshape(expand(reshape(weight, [first, 1, ...rest]), [first, shared, ...rest]), [heads, ...rest]);
     };

@@ -2,6 +2,7 @@ import { InputError } from '../errors.js';
 import { Random, reshape, type Tensor, tensor } from '../tensor/index.js';
 import type { TransformerConfig } from './config.js';
 import type { NormWeights } from './norm.js';
+import { parameterShapes } from './parameters.js';
 
 /** Parameters of a transformer as the forward pass reads them: `W[out, in]`, heads apart. */
 export interface Weights {
@@ -44,36 +45,6 @@ export interface MlpWeights {
   /** `[width, mlpWidth]` */
   readonly out: Tensor;
   readonly outBias?: Tensor;
-}
-
-/** Canonical names of a model's tensors and their shapes in files, in order. */
-export function parameterShapes(config: TransformerConfig): Map<string, number[]> {
-  const { width, headWidth, heads, kvHeads, mlpWidth, vocabulary } = config;
-  const shapes = new Map<string, number[]>([['embed.weight', [vocabulary, width]]]);
-  const norm = (name: string): void => {
-    shapes.set(`${name}.weight`, [width]);
-    if (config.norm === 'layer') shapes.set(`${name}.bias`, [width]);
-  };
-  const linear = (name: string, out: number, input: number, bias: boolean): void => {
-    shapes.set(`${name}.weight`, [out, input]);
-    if (bias) shapes.set(`${name}.bias`, [out]);
-  };
-  if (config.positions === 'learned') shapes.set('position.weight', [config.context, width]);
-  for (let l = 0; l < config.layers; l++) {
-    const block = `blocks.${l}`;
-    norm(`${block}.ln1`);
-    linear(`${block}.attn.q`, heads * headWidth, width, config.biases.qkv);
-    linear(`${block}.attn.k`, kvHeads * headWidth, width, config.biases.qkv);
-    linear(`${block}.attn.v`, kvHeads * headWidth, width, config.biases.qkv);
-    linear(`${block}.attn.out`, width, heads * headWidth, config.biases.attentionOut);
-    norm(`${block}.ln2`);
-    if (config.gated) linear(`${block}.mlp.gate`, mlpWidth, width, config.biases.mlp);
-    linear(`${block}.mlp.in`, mlpWidth, width, config.biases.mlp);
-    linear(`${block}.mlp.out`, width, mlpWidth, config.biases.mlp);
-  }
-  norm('ln_final');
-  if (!config.tied) shapes.set('unembed.weight', [vocabulary, width]);
-  return shapes;
 }
 
 /** A named parameter, in the shape that files give it. */

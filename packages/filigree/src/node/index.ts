@@ -1,0 +1,4 @@
+export { folderFiles } from './files.js';
+export { type HubOptions, hubFiles, isHubId } from './hub.js';
+export { openModelFiles } from './open.js';
+export { writeFileAtomic } from './write.js';
