@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { createTokenizer } from '../nn/tokenizer.js';
 import { trainTokenizer } from '../nn/train-tokenizer.js';
 import { corpus, mixture } from './corpus.js';
 import { findTask, tasks } from './registry.js';
 import type { TextPair } from './task.js';
 import { taskPairs } from './tokenize.js';
-import { hubTokenizer } from './tokenizers.fixture.js';
 import { familiar, heldBracketWords, heldRhymeWords, heldStems } from './words.js';
 
 function take<T>(source: Iterable<T>, count: number): T[] {
@@ -107,7 +107,7 @@ describe('corpus', () => {
 
 describe("the tokenizer of our own model's text", () => {
   const files = trainTokenizer(take(corpus({ seed: 1, names: 'paired' }), 20_000), { size: 640 });
-  const tokenizer = hubTokenizer(files.tokenizer, files.config);
+  const tokenizer = createTokenizer(files.tokenizer, files.config, { vocabulary: 640 });
 
   it('gives the text back', () => {
     for (const passage of text.slice(0, 1000)) expect(tokenizer.decode(tokenizer.encode(passage))).toBe(passage);
