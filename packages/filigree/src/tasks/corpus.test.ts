@@ -19,7 +19,7 @@ function take<T>(source: Iterable<T>, count: number): T[] {
 const passages = (name: string, count: number): string[] =>
   take(corpus({ seed: 5, ingredients: mixture.filter((ingredient) => ingredient.name === name) }), count);
 const pairs = (name: string): TextPair[] =>
-  take(findTask(name).texts({ seed: 1, part: 'evaluation', oneToken: () => false }), 300);
+  take(findTask(name).texts({ seed: 1, part: 'evaluation', oneToken: () => false }), 80);
 const words = (text: string): string[] => text.match(/[A-Za-z]+/g) ?? [];
 const text = take(corpus({ seed: 1 }), 20_000);
 
@@ -116,7 +116,7 @@ describe("the tokenizer of our own model's text", () => {
   it('has pairs of every task in both parts, with names from the held-out stems', () => {
     for (const task of tasks) {
       for (const part of ['discovery', 'evaluation'] as const) {
-        expect(taskPairs(task, tokenizer, { count: 200, part, context: 64 }).pairs).toHaveLength(200);
+        expect(taskPairs(task, tokenizer, { count: 100, part, context: 64 }).pairs).toHaveLength(100);
       }
     }
     for (const { text } of taskPairs(findTask('pronoun'), tokenizer, { count: 100 }).pairs) {
