@@ -13,7 +13,7 @@ const leads: readonly ((d: Random) => string)[] = [
  * then perhaps once more. What comes next after the first repeated word can only be told from the row. Rows of up to ten
  * words are what makes a small model learn to look: with five at most it does well enough by guessing among them.
  *
- * Held out of it: the lead-ins and the words (`heldRhymeWords`) of the task `induction`.
+ * Held out of it: the lead-ins of the task `induction`. Its rows are new, too: there are more than a million of four words.
  */
 export function rhyme(d: Random): string {
   const row = d.shuffle(rhymeWords).slice(0, 4 + d.integer(7));
