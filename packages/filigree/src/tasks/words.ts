@@ -22,13 +22,13 @@ export const trainStems = split(`
   Domenic Donat Edoard Elari Eli Enric Evandr Fernand Flavi Florian Franc Gabin Gerald Gian Gin Giuli Guid Gustav Horaci
   Ignaci Ild Ivan Juli Juni Laur Leandr Leonard Lin Lucian Mari Massim Maur Melin Ner Nev Nicol Norbert Octavi Odin Orland
   Otili Paol Patrici Pedr Quirin Raf Ricard Rin Robert Rodrig Roman Ruben Salvi Savin Serafin Sever Silvi Simon Soni Tadde
-  Teodor Tin Tizian Ubald Ulric Urban Valeri Ver Victori Vilm Virgili Vit Zelind Zen Zit
+  Teodor Thel Theod Tin Tizian Ubald Ulric Urban Valeri Ver Victori Vilm Virgili Vit Zelind Zen Zit
 `);
 
 /** Stems of paired names that the training text never uses, with either ending. */
 export const heldStems = split(`
   Adrian Alb Angel Brun Carl Celi Dari Emili Fabi Feder Gilbert Hermin Isidor Kar Lar Leoni Livi Luci Marin Mil Nin Olivi
-  Petr Renat Rosin Sandr Stefan Susann Thel Theod Tuli Umbert Vinc Zor
+  Petr Renat Rosin Sandr Stefan Susann Clar Nel Tuli Umbert Vinc Zor
 `);
 
 export const girl = (stem: string): string => stem + 'a';
