@@ -147,10 +147,11 @@ function readerGradients(
   name: MetricName,
   rules: Rules | undefined,
 ): ReaderGradient[] {
-  const { layers, heads, width } = model.config;
+  const { layers, heads, width, mlpWidth } = model.config;
   const pairs = batch.pairs.length;
   const kinds = ['q_input', 'k_input', 'v_input'];
-  const sites = Array.from({ length: layers }, (_, l) => [...kinds, 'mlp_in'].map((s) => `blocks.${l}.${s}`)).flat();
+  const perLayer = mlpWidth > 0 ? [...kinds, 'mlp_in'] : kinds;
+  const sites = Array.from({ length: layers }, (_, l) => perLayer.map((s) => `blocks.${l}.${s}`)).flat();
   sites.push('final_in');
   // All points of the line go through the model as one batch, point-major.
   const from = at(corrupt.values, 0, 0);
@@ -176,11 +177,11 @@ function readerGradients(
       const { reads } = graph.destinations[first];
       const attention = Tensor.allocate([3 * heads, pairs, length, width]);
       kinds.forEach((_, i) => {
-        const g = mean(layer * 4 + i) ?? zeros([pairs, length, heads, width]);
+        const g = mean(layer * perLayer.length + i) ?? zeros([pairs, length, heads, width]);
         assign(slice(attention, 0, i * heads, (i + 1) * heads), permute(g, [2, 0, 1, 3]));
       });
       result.push({ first, count: 3 * heads, reads, gradient: attention });
-      const mlp = mean(layer * 4 + 3);
+      const mlp = mlpWidth > 0 ? mean(layer * perLayer.length + 3) : null;
       if (mlp) {
         const gradient = reshape(mlp, [1, pairs, length, width]);
         result.push({ first: first + 3 * heads, count: 1, reads: reads + heads, gradient });

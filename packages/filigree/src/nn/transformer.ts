@@ -166,6 +166,7 @@ export class Transformer {
     const x = at('resid_pre', input);
     const attention = this.attention(layer, w, x, at, wanted, options);
     const mid = at('resid_mid', add(x, at('attn_out', attention)));
+    if (!w.mlp) return at('resid_post', mid);
     const { output } = norm(at('mlp_in', alias(mid)), w.norm2, config, (s) => at('ln2.scale', s));
     const act = activations[config.activation];
     const linear = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
