@@ -1,3 +1,8 @@
+import { setPlatform } from '../platform.js';
+import { nodePlatform } from './platform.js';
+
+setPlatform(nodePlatform);
+
 export { folderFiles } from './files.js';
 export { type HubOptions, hubFiles, isHubId } from './hub.js';
 export { openModelFiles } from './open.js';
