@@ -1,0 +1,135 @@
+import type { Buffer, Product, View } from '../device.js';
+import { collapse } from '../views.js';
+import { JOB, scratchBytes } from './product-kernel.js';
+import { TILE_COLS, TILE_ROWS } from './product-tile.js';
+
+/** A dimension of all three operands: how many, and the stride in A, B and the output (elements). */
+interface Axis {
+  readonly count: number;
+  readonly a: number;
+  readonly b: number;
+  readonly out: number;
+}
+
+/** One call of the kernel: the words of its job and how many independent units of work it has. */
+export interface ProductJob {
+  readonly words: Int32Array<ArrayBuffer>;
+  readonly units: number;
+  readonly scratch: number;
+}
+
+/** Where each word of a job stands. */
+const W = Object.fromEntries(JOB.map((name, k) => [name, k])) as Record<(typeof JOB)[number], number>;
+const FLOAT = new Float32Array(1);
+const BITS = new Int32Array(FLOAT.buffer);
+
+/** Units are cut so that one packs at most 512 KiB of B ... */
+const UNIT_COLS = 512;
+/** ... and so that there are about this many for each thread, for balance. */
+const UNITS_PER_THREAD = 2;
+/** Multiply-adds below which a unit is not worth cutting up. */
+const UNIT_WORK = 1 << 19;
+/** Panels of B are packed when at least so many rows use them, and of A when so many columns do. */
+const REUSE_B = 48;
+const REUSE_A = 64;
+
+/**
+ * How a product is to be computed: dimensions merged and folded, the orientation that writes whole vectors, what is packed and how
+ * the work is cut. It depends on the shapes, strides and number of threads only; the number of threads never changes a bit
+ * of the result. `addressOf` gives the byte address of a buffer. Empty when there is nothing to write.
+ */
+export function planProduct(p: Product, threads: number, addressOf: (buffer: Buffer) => number): ProductJob[] {
+  const last = p.out.shape.length - 1;
+  const strides = ({ strides }: View) => [strides[last - 1], strides[last]];
+  let [rows, cols] = p.out.shape.slice(-2);
+  const depth = p.a.shape[last];
+  if (p.out.shape.includes(0) || (depth === 0 && p.accumulate)) return [];
+  let [aRow, aDepth] = strides(p.a);
+  let [bDepth, bCol] = strides(p.b);
+  let [outRow, outCol] = strides(p.out);
+  const address = ({ buffer, offset }: View) => addressOf(buffer) + 4 * offset;
+  let [a, b] = [address(p.a), address(p.b)];
+  const out = address(p.out);
+  let axes = batchAxes(p);
+  // A batch that shares B is more rows, one that shares A is more columns.
+  axes = axes.filter(({ count, ...axis }) => {
+    if (count === 1) return false;
+    const asRows = axis.b === 0 && (rows === 1 || (axis.a === rows * aRow && axis.out === rows * outRow));
+    const asCols = axis.a === 0 && (cols === 1 || (axis.b === cols * bCol && axis.out === cols * outCol));
+    if (asRows) {
+      if (rows === 1) [aRow, outRow] = [axis.a, axis.out];
+      rows *= count;
+    } else if (asCols) {
+      if (cols === 1) [bCol, outCol] = [axis.b, axis.out];
+      cols *= count;
+    }
+    return !asRows && !asCols;
+  });
+
+  // The transposed product where that makes the output's columns contiguous, or a single column a single row.
+  if ((cols === 1 && rows > 1) || (outCol !== 1 && outRow === 1 && rows > 1)) {
+    [rows, cols, outRow, outCol, a, b] = [cols, rows, outCol, outRow, b, a];
+    [aRow, aDepth, bDepth, bCol] = [bCol, bDepth, aDepth, aRow];
+    axes = axes.map(({ count, a, b, out }) => ({ count, a: b, b: a, out }));
+  }
+
+  const packA = cols >= REUSE_A && (rows > 16 || aDepth !== 1);
+  const packB = bCol !== 1 || rows >= REUSE_B;
+  const none: Axis = { count: 1, a: 0, b: 0, out: 0 };
+  const [outer, inner] = [none, none, ...axes].slice(-2);
+  const batches = outer.count * inner.count;
+  const units = cut(rows, cols, depth, batches, threads);
+  const words = new Int32Array(JOB.length);
+  [words[W.rows], words[W.cols], words[W.depth]] = [rows, cols, depth];
+  [words[W.aRow], words[W.aDepth], words[W.bDepth], words[W.bCol]] = [4 * aRow, 4 * aDepth, 4 * bDepth, 4 * bCol];
+  [words[W.outRow], words[W.outCol], words[W.batch2]] = [4 * outRow, 4 * outCol, inner.count];
+  [words[W.unitRows], words[W.unitCols]] = [units.unitRows, units.unitCols];
+  [words[W.rowUnits], words[W.colUnits]] = [units.rowUnits, units.colUnits];
+  [words[W.a1], words[W.b1], words[W.out1]] = [4 * outer.a, 4 * outer.b, 4 * outer.out];
+  [words[W.a2], words[W.b2], words[W.out2]] = [4 * inner.a, 4 * inner.b, 4 * inner.out];
+  [words[W.packA], words[W.packB], words[W.add]] = [+packA, +packB, +p.accumulate];
+  FLOAT[0] = p.alpha;
+  words[W.alpha] = BITS[0];
+  const scratch = scratchBytes(packA, packB, depth, units.unitCols);
+  const count = units.rowUnits * units.colUnits * batches;
+  return starts(axes.slice(0, -2)).map((start) => {
+    const job = words.slice();
+    job[W.a] = a + 4 * start.a;
+    job[W.b] = b + 4 * start.b;
+    job[W.out] = out + 4 * start.out;
+    return { words: job, units: count, scratch };
+  });
+}
+
+/** The batch dimensions, merged where all three operands walk them evenly. */
+function batchAxes({ a, b, out }: Product): Axis[] {
+  if (out.shape.length === 2) return [];
+  const strides = [a, b, out].map((view) => view.strides.slice(0, -2));
+  const { shape, strides: merged } = collapse(out.shape.slice(0, -2), strides);
+  return shape.map((count, d) => ({ count, a: merged[0][d], b: merged[1][d], out: merged[2][d] }));
+}
+
+/** Where each place in the outermost dimensions starts: those beyond the two that the kernel loops over itself. */
+function starts(axes: readonly Axis[]): Omit<Axis, 'count'>[] {
+  let places = [{ a: 0, b: 0, out: 0 }];
+  for (const axis of axes) {
+    places = places.flatMap(({ a, b, out }) =>
+      Array.from({ length: axis.count }, (_, k) => ({ a: a + k * axis.a, b: b + k * axis.b, out: out + k * axis.out })),
+    );
+  }
+  return places;
+}
+
+/** Cuts one product into units along its longer side, so that all threads have work. */
+function cut(rows: number, cols: number, depth: number, batches: number, threads: number) {
+  const work = rows * cols * depth;
+  const wanted = threads === 1 ? 1 : Math.min(Math.ceil((UNITS_PER_THREAD * threads) / batches), work / UNIT_WORK);
+  const byCols = cols >= rows;
+  const size = (length: number, pieces: number, tile: number) => {
+    const share = Math.ceil(length / Math.max(1, Math.floor(pieces)));
+    return Math.ceil(share / tile) * tile;
+  };
+  const unitRows = size(rows, byCols ? 1 : wanted, TILE_ROWS);
+  const unitCols = size(cols, Math.max(Math.ceil(cols / UNIT_COLS), byCols ? wanted : 1), TILE_COLS);
+  return { unitRows, unitCols, rowUnits: Math.ceil(rows / unitRows), colUnits: Math.ceil(cols / unitCols) };
+}
