@@ -152,7 +152,7 @@ describe.each([true, false])('dense product (relaxed %s)', (relaxed) => {
         expect(worst(one, expected(p, data))).toBeLessThan(1e-5);
         expect(run(p, data, threads, 1)).toEqual(one);
       }),
-      { numRuns: 400 },
+      { numRuns: 30 },
     );
   });
 
