@@ -4,7 +4,10 @@ export interface Platform {
   readonly cores: number;
   /** Milliseconds on a monotonic clock. */
   now(): number;
-  /** Starts a worker that evaluates `source` (plain JavaScript) with `data` as the message it receives first. */
+  /**
+   * Starts a worker. `source` is a function expression in plain JavaScript that stands on its own; the worker calls it
+   * with `data` (cloned, shared memory shared). A worker never keeps the process alive.
+   */
   spawn(source: string, data: unknown): WorkerHandle;
 }
 

@@ -1,0 +1,60 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import '../../node/index.js';
+import { Engine } from './engine.js';
+import { i32 } from './instructions.js';
+
+let engine: Engine | undefined;
+afterEach(() => engine?.dispose());
+
+/** `out[u] += seed * u`, slowly, so that workers have time to take part. */
+function slowFill(e: Engine, rounds: number) {
+  return e.kernel(`slow ${rounds}`, ['i32', 'i32'], (f, from, to, out, seed) => {
+    const u = f.local('i32');
+    const r = f.local('i32');
+    const p = f.local('i32');
+    f.for(u, from, to, 1, () => {
+      f.set(p, i32.add(out, i32.shl(u, 2)));
+      f.for(r, 0, rounds, 1, () => {
+        f.store(p, i32.add(i32.load(p), i32.mul(u, seed)));
+      });
+    });
+  });
+}
+
+describe('threads', () => {
+  it('does every unit once, whoever does it', () => {
+    engine = new Engine({ threads: 3 });
+    const units = 1000;
+    const out = engine.memory.allocate(4 * units);
+    const index = out.address / 4;
+    const kernel = slowFill(engine, 100);
+    const expected = new Int32Array(units);
+    engine.memory.i32.fill(0, index, index + units);
+    for (let job = 1; job <= 300; job++) {
+      engine.run(kernel, units, 16, [out.address, job]);
+      for (let u = 0; u < units; u++) expected[u] += 100 * job * u;
+      expect(engine.memory.i32.subarray(index, index + units)).toEqual(expected);
+    }
+  });
+
+  it('lets workers compile kernels that were written after they began, in memory that has grown', async () => {
+    engine = new Engine({ threads: 2 });
+    const units = 64;
+    for (let round = 1; round <= 20; round++) {
+      engine.memory.allocate(2 ** 20);
+      const out = engine.memory.allocate(4 * units);
+      const index = out.address / 4;
+      engine.memory.i32.fill(0, index, index + units);
+      const kernel = slowFill(engine, 1000 * round);
+      for (let job = 0; job < 3; job++) engine.run(kernel, units, 1, [out.address, 1]);
+      const expected = Int32Array.from({ length: units }, (_, u) => 3 * 1000 * round * u);
+      expect(engine.memory.i32.slice(index, index + units)).toEqual(expected);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  });
+
+  it('is one thread in unshared memory when told so', () => {
+    engine = new Engine({ threads: 1 });
+    expect(engine.memory.shared).toBe(false);
+  });
+});

@@ -1,0 +1,6 @@
+import { setPlatform } from '../platform.js';
+import { nodePlatform } from './platform.js';
+
+setPlatform(nodePlatform);
+
+export { nodePlatform };
