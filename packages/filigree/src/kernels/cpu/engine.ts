@@ -1,7 +1,8 @@
 import { platform } from '../../platform.js';
+import type { Buffer, DType, View } from '../device.js';
 import { type FunctionBuilder, type Local, ModuleBuilder } from './assembler.js';
 import { f32x4, type ValueType, v128 } from './instructions.js';
-import { Memory } from './memory.js';
+import { type Block, Memory } from './memory.js';
 import { type Kernel, MAX_ARGUMENTS, ThreadPool } from './threads.js';
 import { instantiate, wasm } from './webassembly.js';
 
@@ -13,6 +14,23 @@ export interface EngineOptions {
   /** Fused multiply-add. Default: where the host has it. */
   readonly relaxed?: boolean;
 }
+
+/** A device buffer: a block of the engine's memory. */
+export interface CpuBuffer extends Buffer {
+  readonly dtype: Exclude<DType, 'f64'>;
+  readonly block: Block;
+}
+
+/** Bytes of one element. */
+export const widthOf = (dtype: DType): number => (dtype === 'u8' ? 1 : dtype === 'f64' ? 8 : 4);
+
+/** Byte address of element `offset` of a buffer of this device. */
+export function addressOf(buffer: Buffer, offset: number): number {
+  return (buffer as CpuBuffer).block.address + offset * widthOf(buffer.dtype);
+}
+
+/** Byte address of a view's first element. */
+export const viewAddress = (view: View): number => addressOf(view.buffer, view.offset);
 
 type Parameters<P extends readonly ValueType[]> = { readonly [K in keyof P]: Local<P[K]> };
 
@@ -55,13 +73,20 @@ export class Engine {
     params: P,
     build: (f: FunctionBuilder, from: Local<'i32'>, to: Local<'i32'>, ...params: Parameters<P>) => void,
   ): Kernel {
+    if (params.length > MAX_ARGUMENTS) throw new Error(`kernel ${name} takes more than ${MAX_ARGUMENTS} arguments`);
+    return this.module(name, (m) => {
+      m.func('run', ['i32', 'i32', ...params], (f, from, to, ...rest) => {
+        build(f, from, to, ...(rest as unknown as Parameters<P>));
+      });
+    });
+  }
+
+  /** As `kernel`, for one of several functions: `write` adds them, `run(from, to, ...)` among them. */
+  module(name: string, write: (m: ModuleBuilder) => void): Kernel {
     const known = this.#kernels.get(name);
     if (known) return known;
-    if (params.length > MAX_ARGUMENTS) throw new Error(`kernel ${name} takes more than ${MAX_ARGUMENTS} arguments`);
     const m = new ModuleBuilder({ shared: this.memory.shared, relaxed: this.relaxed });
-    m.func('run', ['i32', 'i32', ...params], (f, from, to, ...rest) => {
-      build(f, from, to, ...(rest as unknown as Parameters<P>));
-    });
+    write(m);
     const bytes = m.finish();
     const call = instantiate(bytes, this.memory.memory).exports['run'];
     const kernel: Kernel = { id: this.#kernels.size, bytes, call, published: 0 };

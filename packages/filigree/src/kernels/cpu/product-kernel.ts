@@ -1,4 +1,4 @@
-import { type Local, ModuleBuilder, type ModuleOptions } from './assembler.js';
+import type { Local, ModuleBuilder } from './assembler.js';
 import { f32, i32 } from './instructions.js';
 import { packKernel } from './product-pack.js';
 import { blockKernel, locals, scatterKernel, TILE_BYTES, TILE_COLS } from './product-tile.js';
@@ -9,46 +9,46 @@ export const DEPTH = 256;
 export const PACK_ROWS = 128;
 
 /**
- * The words (i32, but `alpha` f32) of a job in memory, in this order. Addresses and strides are in bytes; the strides are of
+ * The arguments of the kernel, in this order (i32, but `alpha` f32). Addresses and strides are in bytes; the strides are of
  * A `[rows, depth]`, B `[depth, cols]`, the output `[rows, cols]` and of two batch dimensions (the outer one is `1`).
  * A unit of work is `unitRows x unitCols` of one batch; units are numbered with columns fastest, then rows, then batches.
+ * The range that starts at unit `c * chunk` has the scratch memory at `scratch + c * scratchStep` to itself.
  */
 export const JOB = [
   ...['a', 'b', 'out', 'aRow', 'aDepth', 'bDepth', 'bCol', 'outRow', 'outCol'],
   ...['rows', 'cols', 'depth', 'unitRows', 'unitCols', 'rowUnits', 'colUnits', 'batch2'],
-  ...['a1', 'a2', 'b1', 'b2', 'out1', 'out2', 'packA', 'packB', 'add', 'alpha'],
+  ...['a1', 'a2', 'b1', 'b2', 'out1', 'out2', 'packA', 'packB', 'add', 'scratch', 'scratchStep', 'chunk', 'alpha'],
 ] as const;
 
-/** Bytes of scratch memory that each thread needs for units of `unitCols` columns. */
+/** Bytes of scratch memory that a range of units of `unitCols` columns needs. */
 export function scratchBytes(packA: boolean, packB: boolean, depth: number, unitCols: number): number {
   const deep = Math.min(depth, DEPTH);
   const panels = packB ? Math.ceil(unitCols / TILE_COLS) : 1;
   return TILE_BYTES + 4 * deep * (panels * TILE_COLS + (packA ? PACK_ROWS : 0));
 }
 
+type Name = (typeof JOB)[number];
+type Job = { readonly [K in Name]: Local<K extends 'alpha' ? 'f32' : 'i32'> };
+const PARAMETERS = JOB.map((name) => (name === 'alpha' ? 'f32' : 'i32'));
+
 /**
- * The module of the dense product. It exports `product(job, begin, end, scratch)`, which does the units `begin <= u < end` of
- * the job. Every output element is summed over `DEPTH` elements in order, whatever the unit, tile or packing, so that how the
- * work is split never changes a bit.
+ * Writes the dense product: `run(from, to, ...job)` does the units `from <= u < to`. Every output element is summed over
+ * `DEPTH` elements in order, whatever the unit, tile or packing, so that how the work is split never changes a bit.
  */
-export function productModule(options: ModuleOptions): Uint8Array<ArrayBuffer> {
-  const m = new ModuleBuilder(options);
+export function productKernel(m: ModuleBuilder): void {
   const scatter = scatterKernel(m);
   const panels = blockKernel(m, 'panels', true, scatter);
   const strided = blockKernel(m, 'strided', false, scatter);
   const packA = packKernel(m, 'packA', 4);
   const packB = packKernel(m, 'packB', TILE_COLS);
-  m.func('product', ['i32', 'i32', 'i32', 'i32'], (f, job, unit, end, scratch) => {
-    const alpha = f.local('f32');
-    const word = {} as Record<(typeof JOB)[number], Local<'i32'>>;
-    JOB.forEach((name, k) => {
-      if (name === 'alpha') f.set(alpha, f32.load(job, 4 * k));
-      else word[name] = f.let(i32.load(job, 4 * k));
-    });
-    const { aRow, aDepth, bDepth, bCol, outRow, outCol } = word;
+  m.func('run', ['i32', 'i32', ...PARAMETERS], (f, ...parameters) => {
+    const [unit, end] = parameters as Local<'i32'>[];
+    const word = Object.fromEntries(JOB.map((name, k) => [name, parameters[k + 2]])) as Job;
+    const { alpha, aRow, aDepth, bDepth, bCol, outRow, outCol } = word;
     const [a, b, out, rows, cols, depth, k, i, height, add, at, rest, left] = locals(f, 13);
     const [bPacked, aPacked, bPanels, bStep, bPanel, tail] = locals(f, 6);
     const smaller = (x: Local<'i32'>, most: Local<'i32'> | number) => f.if(i32.gt(x, most), () => f.set(x, most));
+    const scratch = f.let(i32.add(word.scratch, i32.mul(i32.divU(unit, word.chunk), word.scratchStep)));
     f.set(bPacked, i32.add(scratch, TILE_BYTES));
 
     const blocks = (width: Local<'i32'>) => {
@@ -140,5 +140,4 @@ export function productModule(options: ModuleOptions): Uint8Array<ArrayBuffer> {
       oneUnit();
     });
   });
-  return m.finish();
 }

@@ -1,6 +1,6 @@
 import type { Buffer, Product, View } from '../device.js';
 import { collapse } from '../views.js';
-import { JOB, scratchBytes } from './product-kernel.js';
+import { scratchBytes } from './product-kernel.js';
 import { TILE_COLS, TILE_ROWS } from './product-tile.js';
 
 /** A dimension of all three operands: how many, and the stride in A, B and the output (elements). */
@@ -11,24 +11,23 @@ interface Axis {
   readonly out: number;
 }
 
-/** One call of the kernel: the words of its job and how many independent units of work it has. */
+/** One call of the kernel. */
 export interface ProductJob {
-  readonly words: Int32Array<ArrayBuffer>;
+  /** As `JOB` lists them, with `scratch` still 0. */
+  readonly words: number[];
+  /** Independent units of work, and how many of them one range has (but for the last). */
   readonly units: number;
+  readonly chunk: number;
+  /** Bytes of scratch memory that all ranges need together. */
   readonly scratch: number;
 }
-
-/** Where each word of a job stands. */
-const W = Object.fromEntries(JOB.map((name, k) => [name, k])) as Record<(typeof JOB)[number], number>;
-const FLOAT = new Float32Array(1);
-const BITS = new Int32Array(FLOAT.buffer);
 
 /** Units are cut so that one packs at most 512 KiB of B ... */
 const UNIT_COLS = 512;
 /** ... and so that there are about this many for each thread, for balance. */
 const UNITS_PER_THREAD = 2;
-/** Multiply-adds below which a unit is not worth cutting up. */
-const UNIT_WORK = 1 << 19;
+/** Multiply-adds, some 50 microseconds of them, that are worth the waking of a thread. */
+const THREAD_WORK = 1 << 20;
 /** Panels of B are packed when at least so many rows use them, and of A when so many columns do. */
 const REUSE_B = 48;
 const REUSE_A = 64;
@@ -79,26 +78,23 @@ export function planProduct(p: Product, threads: number, addressOf: (buffer: Buf
   const [outer, inner] = [none, none, ...axes].slice(-2);
   const batches = outer.count * inner.count;
   const units = cut(rows, cols, depth, batches, threads);
-  const words = new Int32Array(JOB.length);
-  [words[W.rows], words[W.cols], words[W.depth]] = [rows, cols, depth];
-  [words[W.aRow], words[W.aDepth], words[W.bDepth], words[W.bCol]] = [4 * aRow, 4 * aDepth, 4 * bDepth, 4 * bCol];
-  [words[W.outRow], words[W.outCol], words[W.batch2]] = [4 * outRow, 4 * outCol, inner.count];
-  [words[W.unitRows], words[W.unitCols]] = [units.unitRows, units.unitCols];
-  [words[W.rowUnits], words[W.colUnits]] = [units.rowUnits, units.colUnits];
-  [words[W.a1], words[W.b1], words[W.out1]] = [4 * outer.a, 4 * outer.b, 4 * outer.out];
-  [words[W.a2], words[W.b2], words[W.out2]] = [4 * inner.a, 4 * inner.b, 4 * inner.out];
-  [words[W.packA], words[W.packB], words[W.add]] = [+packA, +packB, +p.accumulate];
-  FLOAT[0] = p.alpha;
-  words[W.alpha] = BITS[0];
-  const scratch = scratchBytes(packA, packB, depth, units.unitCols);
   const count = units.rowUnits * units.colUnits * batches;
-  return starts(axes.slice(0, -2)).map((start) => {
-    const job = words.slice();
-    job[W.a] = a + 4 * start.a;
-    job[W.b] = b + 4 * start.b;
-    job[W.out] = out + 4 * start.out;
-    return { words: job, units: count, scratch };
-  });
+  const unitWork = units.unitRows * units.unitCols * depth;
+  const chunk =
+    threads === 1 ? count : Math.max(Math.ceil(THREAD_WORK / (unitWork + 1)), Math.ceil(count / (4 * threads)));
+  const scratchStep = scratchBytes(packA, packB, depth, units.unitCols);
+  return starts(axes.slice(0, -2)).map((start) => ({
+    words: [
+      ...[a + 4 * start.a, b + 4 * start.b, out + 4 * start.out],
+      ...[4 * aRow, 4 * aDepth, 4 * bDepth, 4 * bCol, 4 * outRow, 4 * outCol, rows, cols, depth],
+      ...[units.unitRows, units.unitCols, units.rowUnits, units.colUnits, inner.count],
+      ...[4 * outer.a, 4 * inner.a, 4 * outer.b, 4 * inner.b, 4 * outer.out, 4 * inner.out],
+      ...[+packA, +packB, +p.accumulate, 0, scratchStep, chunk, p.alpha],
+    ],
+    units: count,
+    chunk,
+    scratch: scratchStep * Math.ceil(count / chunk),
+  }));
 }
 
 /** The batch dimensions, merged where all three operands walk them evenly. */
@@ -123,7 +119,7 @@ function starts(axes: readonly Axis[]): Omit<Axis, 'count'>[] {
 /** Cuts one product into units along its longer side, so that all threads have work. */
 function cut(rows: number, cols: number, depth: number, batches: number, threads: number) {
   const work = rows * cols * depth;
-  const wanted = threads === 1 ? 1 : Math.min(Math.ceil((UNITS_PER_THREAD * threads) / batches), work / UNIT_WORK);
+  const wanted = threads === 1 ? 1 : Math.min(Math.ceil((UNITS_PER_THREAD * threads) / batches), work / THREAD_WORK);
   const byCols = cols >= rows;
   const size = (length: number, pieces: number, tile: number) => {
     const share = Math.ceil(length / Math.max(1, Math.floor(pieces)));
