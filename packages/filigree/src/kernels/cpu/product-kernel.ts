@@ -1,6 +1,7 @@
 import type { Local, ModuleBuilder } from './assembler.js';
 import { f32, i32 } from './instructions.js';
 import { packKernel } from './product-pack.js';
+import { axpyKernel, dotKernel } from './product-thin.js';
 import { blockKernel, locals, scatterKernel, TILE_BYTES, TILE_COLS } from './product-tile.js';
 
 /** Elements of the inner dimension that are summed in registers between two visits of the output. */
@@ -17,7 +18,22 @@ export const PACK_ROWS = 128;
 export const JOB = [
   ...['a', 'b', 'out', 'aRow', 'aDepth', 'bDepth', 'bCol', 'outRow', 'outCol'],
   ...['rows', 'cols', 'depth', 'unitRows', 'unitCols', 'rowUnits', 'colUnits', 'batch2'],
-  ...['a1', 'a2', 'b1', 'b2', 'out1', 'out2', 'packA', 'packB', 'add', 'scratch', 'scratchStep', 'chunk', 'alpha'],
+  ...[
+    'a1',
+    'a2',
+    'b1',
+    'b2',
+    'out1',
+    'out2',
+    'method',
+    'packA',
+    'packB',
+    'add',
+    'scratch',
+    'scratchStep',
+    'chunk',
+    'alpha',
+  ],
 ] as const;
 
 /** Bytes of scratch memory that a range of units of `unitCols` columns needs. */
@@ -27,13 +43,17 @@ export function scratchBytes(packA: boolean, packB: boolean, depth: number, unit
   return TILE_BYTES + 4 * deep * (panels * TILE_COLS + (packA ? PACK_ROWS : 0));
 }
 
+/** How a unit is computed: in tiles, or by one of the kernels for few rows. */
+export const METHOD = { tiles: 0, dot: 1, axpy: 2 } as const;
+
 type Name = (typeof JOB)[number];
 type Job = { readonly [K in Name]: Local<K extends 'alpha' ? 'f32' : 'i32'> };
 const PARAMETERS = JOB.map((name) => (name === 'alpha' ? 'f32' : 'i32'));
 
 /**
- * Writes the dense product: `run(from, to, ...job)` does the units `from <= u < to`. Every output element is summed over
- * `DEPTH` elements in order, whatever the unit, tile or packing, so that how the work is split never changes a bit.
+ * Writes the dense product: `run(from, to, ...job)` does the units `from <= u < to`. Within a method, the order in which an
+ * output element is summed depends on the depth only, not on the unit, tile or packing: how the work is split never
+ * changes a bit.
  */
 export function productKernel(m: ModuleBuilder): void {
   const scatter = scatterKernel(m);
@@ -41,6 +61,8 @@ export function productKernel(m: ModuleBuilder): void {
   const strided = blockKernel(m, 'strided', false, scatter);
   const packA = packKernel(m, 'packA', 4);
   const packB = packKernel(m, 'packB', TILE_COLS);
+  const dot = dotKernel(m, scatter);
+  const axpy = axpyKernel(m);
   m.func('run', ['i32', 'i32', ...PARAMETERS], (f, ...parameters) => {
     const [unit, end] = parameters as Local<'i32'>[];
     const word = Object.fromEntries(JOB.map((name, k) => [name, parameters[k + 2]])) as Job;
@@ -77,7 +99,7 @@ export function productKernel(m: ModuleBuilder): void {
       );
     };
 
-    const oneUnit = () => {
+    const inTiles = () => {
       f.if(i32.eqz(i32.or(word.depth, word.add)), () => {
         f.for(i, 0, rows, 1, () => {
           f.set(at, i32.add(out, i32.mul(i, outRow)));
@@ -137,7 +159,34 @@ export function productKernel(m: ModuleBuilder): void {
       smaller(rows, word.unitRows);
       f.set(cols, i32.sub(word.cols, col));
       smaller(cols, word.unitCols);
-      oneUnit();
+      f.if(
+        word.method,
+        () => {
+          f.set(add, word.add);
+          const thin = [
+            a,
+            aRow,
+            aDepth,
+            b,
+            bDepth,
+            bCol,
+            out,
+            outRow,
+            outCol,
+            rows,
+            cols,
+            word.depth,
+            add,
+            scratch,
+          ] as const;
+          f.if(
+            i32.eq(word.method, METHOD.dot),
+            () => f.call(dot, ...thin, alpha),
+            () => f.call(axpy, ...thin, alpha),
+          );
+        },
+        inTiles,
+      );
     });
   });
 }

@@ -1,6 +1,6 @@
 import type { Buffer, Product, View } from '../device.js';
 import { collapse } from '../views.js';
-import { scratchBytes } from './product-kernel.js';
+import { METHOD, scratchBytes } from './product-kernel.js';
 import { TILE_COLS, TILE_ROWS } from './product-tile.js';
 
 /** A dimension of all three operands: how many, and the stride in A, B and the output (elements). */
@@ -31,6 +31,9 @@ const THREAD_WORK = 1 << 20;
 /** Panels of B are packed when at least so many rows use them, and of A when so many columns do. */
 const REUSE_B = 48;
 const REUSE_A = 64;
+/** Most rows for the kernels that do not use tiles. */
+const DOT_ROWS = 6;
+const AXPY_ROWS = 2;
 
 /**
  * How a product is to be computed: dimensions merged and folded, the orientation that writes whole vectors, what is packed and how
@@ -72,12 +75,13 @@ export function planProduct(p: Product, threads: number, addressOf: (buffer: Buf
     axes = axes.map(({ count, a, b, out }) => ({ count, a: b, b: a, out }));
   }
 
+  const method = methodOf(rows, depth, { aDepth, bDepth, bCol, outCol });
   const packA = cols >= REUSE_A && (rows > 16 || aDepth !== 1);
   const packB = bCol !== 1 || rows >= REUSE_B;
   const none: Axis = { count: 1, a: 0, b: 0, out: 0 };
   const [outer, inner] = [none, none, ...axes].slice(-2);
   const batches = outer.count * inner.count;
-  const units = cut(rows, cols, depth, batches, threads);
+  const units = cut(rows, cols, depth, batches, threads, method);
   const count = units.rowUnits * units.colUnits * batches;
   const unitWork = units.unitRows * units.unitCols * depth;
   const chunk =
@@ -89,7 +93,7 @@ export function planProduct(p: Product, threads: number, addressOf: (buffer: Buf
       ...[4 * aRow, 4 * aDepth, 4 * bDepth, 4 * bCol, 4 * outRow, 4 * outCol, rows, cols, depth],
       ...[units.unitRows, units.unitCols, units.rowUnits, units.colUnits, inner.count],
       ...[4 * outer.a, 4 * inner.a, 4 * outer.b, 4 * inner.b, 4 * outer.out, 4 * inner.out],
-      ...[+packA, +packB, +p.accumulate, 0, scratchStep, chunk, p.alpha],
+      ...[method, +packA, +packB, +p.accumulate, 0, scratchStep, chunk, p.alpha],
     ],
     units: count,
     chunk,
@@ -105,6 +109,17 @@ function batchAxes({ a, b, out }: Product): Axis[] {
   return shape.map((count, d) => ({ count, a: merged[0][d], b: merged[1][d], out: merged[2][d] }));
 }
 
+/** Few rows do not pay for tiles: the matrix is read once, as it stands. */
+function methodOf(
+  rows: number,
+  depth: number,
+  { aDepth, bDepth, bCol, outCol }: { aDepth: number; bDepth: number; bCol: number; outCol: number },
+): number {
+  if (rows <= DOT_ROWS && depth > 1 && aDepth === 1 && bDepth === 1) return METHOD.dot;
+  if (rows <= AXPY_ROWS && depth > 0 && bCol === 1 && outCol === 1) return METHOD.axpy;
+  return METHOD.tiles;
+}
+
 /** Where each place in the outermost dimensions starts: those beyond the two that the kernel loops over itself. */
 function starts(axes: readonly Axis[]): Omit<Axis, 'count'>[] {
   let places = [{ a: 0, b: 0, out: 0 }];
@@ -117,7 +132,7 @@ function starts(axes: readonly Axis[]): Omit<Axis, 'count'>[] {
 }
 
 /** Cuts one product into units along its longer side, so that all threads have work. */
-function cut(rows: number, cols: number, depth: number, batches: number, threads: number) {
+function cut(rows: number, cols: number, depth: number, batches: number, threads: number, method: number) {
   const work = rows * cols * depth;
   const wanted = threads === 1 ? 1 : Math.min(Math.ceil((UNITS_PER_THREAD * threads) / batches), work / THREAD_WORK);
   const byCols = cols >= rows;
@@ -126,6 +141,10 @@ function cut(rows: number, cols: number, depth: number, batches: number, threads
     return Math.ceil(share / tile) * tile;
   };
   const unitRows = size(rows, byCols ? 1 : wanted, TILE_ROWS);
-  const unitCols = size(cols, Math.max(Math.ceil(cols / UNIT_COLS), byCols ? wanted : 1), TILE_COLS);
+  const unitCols = size(
+    cols,
+    Math.max(method === METHOD.tiles ? Math.ceil(cols / UNIT_COLS) : 1, byCols ? wanted : 1),
+    TILE_COLS,
+  );
   return { unitRows, unitCols, rowUnits: Math.ceil(rows / unitRows), colUnits: Math.ceil(cols / unitCols) };
 }
