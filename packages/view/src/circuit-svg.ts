@@ -116,7 +116,7 @@ function nodeSvg(node: PlacedNode, id: string, kind: string, active: Set<string>
   const end = kind === 'input' || kind === 'logits' ? ' end' : '';
   const marks = ports.map((port) => {
     const off = active.has(`${index} ${port}`) ? '' : ' off';
-    return `<text class="port${off}" data-port="${safe(port)}" x="${px(x + portOffset(node, port))}" y="${px(y + height / 2 - 5)}">${safe(port)}</text>`;
+    return `<text class="port${off}" data-port="${safe(port)}" x="${px(x + portOffset(node, port))}" y="${px(y + height / 2 - 5)}">${safe([...port].slice(0, 2).join(''))}</text>`;
   });
   return [
     `<g class="node${end}${on ? '' : ' off'}" data-node="${index}"><title>${safe(id)}</title>`,

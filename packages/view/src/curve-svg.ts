@@ -210,7 +210,7 @@ function series(frame: Frame, sizes: readonly number[], values: readonly number[
     (run) => `<path class="${name} line" d="M${run.map((i) => `${px(x(sizes[i]))},${px(y(values[i]))}`).join('L')}"/>`,
   );
   const points = all.flat().map((i) => {
-    const title = `${count(sizes[i])} edges: ${what} ${figure(values[i])}`;
+    const title = `${count(sizes[i])} ${sizes[i] === 1 ? 'edge' : 'edges'}: ${what} ${figure(values[i])}`;
     return `<circle class="${name} point" cx="${px(x(sizes[i]))}" cy="${px(y(values[i]))}" r="${name ? 2.5 : 4}"><title>${title}</title></circle>`;
   });
   return `<g>${lines.join('')}${points.join('')}</g>`;

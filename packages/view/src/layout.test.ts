@@ -30,11 +30,15 @@ function points(path: string): { x: number; y: number }[] {
 /** Pairs of drawn edges whose straight lines between node centres cross. */
 function crossings(circuit: Circuit, plan: Layout): number {
   const at = new Map(plan.nodes.map((node) => [node.index, node]));
-  const lines = plan.edges.map(({ index }) => [at.get(circuit.edges.source[index])!, at.get(circuit.edges.target[index])!]);
+  const lines = plan.edges.map(({ index }) => [
+    at.get(circuit.edges.source[index])!,
+    at.get(circuit.edges.target[index])!,
+  ]);
   let found = 0;
   lines.forEach(([a, b], i) => {
     for (const [c, d] of lines.slice(0, i)) {
-      const side = (p: typeof a, q: typeof a, r: typeof a) => Math.sign((q.x - p.x) * (r.y - p.y) - (q.y - p.y) * (r.x - p.x));
+      const side = (p: typeof a, q: typeof a, r: typeof a) =>
+        Math.sign((q.x - p.x) * (r.y - p.y) - (q.y - p.y) * (r.x - p.x));
       if (side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0) found++;
     }
   });
@@ -56,7 +60,9 @@ describe('layout', () => {
     const plan = layout(circuit);
     const row = new Map(plan.nodes.map((node) => [circuit.nodes.id[node.index], node.row]));
     expect(plan.rows.map((r) => r.length)).toEqual([1, 4, 1, 4, 1, 4, 1, 1]);
-    expect([row.get('input'), row.get('a0.h3'), row.get('m0'), row.get('a1.h0'), row.get('logits')]).toEqual([0, 1, 2, 3, 7]);
+    expect([row.get('input'), row.get('a0.h3'), row.get('m0'), row.get('a1.h0'), row.get('logits')]).toEqual([
+      0, 1, 2, 3, 7,
+    ]);
     for (const node of plan.nodes) {
       for (const other of plan.nodes) if (other.row > node.row) expect(other.y).toBeLessThan(node.y);
     }

@@ -176,7 +176,7 @@ export const reportScript = `
       const { from, to, left, right } = curve.dataset;
       const share = Math.log(Math.min(to, Math.max(from, size)) / from) / Math.log(to / from);
       const marker = curve.querySelector('.marker');
-      if (marker) marker.setAttribute('transform', 'translate(' + (+left + share * (right - left)) + ' 0)');
+      if (marker) marker.setAttribute('transform', 'translate(' + Math.round(10 * (+left + share * (right - left))) / 10 + ' 0)');
     }
     for (const row of document.querySelectorAll('tr[data-size]')) row.classList.toggle('present', +row.dataset.size === size);
   };

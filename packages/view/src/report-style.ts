@@ -13,7 +13,7 @@ body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-
 main{max-width:1080px;margin:0 auto;padding:48px 24px 72px}
 h1{font-size:clamp(1.5rem,1.1rem + 1.9vw,2.25rem);line-height:1.2;letter-spacing:-.015em;font-weight:650;margin:.35em 0 .45em;max-width:24em;text-wrap:balance;overflow-wrap:anywhere}
 h2{font-size:1.1875rem;line-height:1.3;font-weight:650;letter-spacing:-.005em;margin:0 0 4px}
-p{margin:0 0 12px;max-width:44em}
+p{margin:0 0 12px;max-width:44em;overflow-wrap:anywhere}
 section{margin-top:56px}
 .eyebrow{color:var(--muted);font-size:.875rem;margin:0;overflow-wrap:anywhere}
 .lede{font-size:1.0625rem;color:var(--muted)}
@@ -22,7 +22,7 @@ section{margin-top:56px}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .size{display:grid;grid-template-columns:auto minmax(0,1fr) auto;gap:4px 20px;align-items:center;padding:14px 20px;border-bottom:1px solid var(--line)}
 .size label{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
-.size output{font-variant-numeric:tabular-nums;min-width:20em}
+.size output{font-variant-numeric:tabular-nums;min-width:22em}
 .size input{width:100%;margin:0;accent-color:var(${colorNames.negative})}
 .reset{font:inherit;font-size:.8125rem;color:var(--ink);background:var(--soft);border:1px solid var(--line);border-radius:6px;padding:2px 10px;cursor:pointer}
 .reset[hidden]{display:inline-block;visibility:hidden}
@@ -65,12 +65,12 @@ tr:last-child td{border-bottom:0}
 tr.present td{background:var(--mark);font-weight:600}
 .scroll{overflow-x:auto}
 .example{padding:12px 20px;border-bottom:1px solid var(--line)}
-.example .row{display:grid;grid-template-columns:5.5em minmax(0,1fr) auto;column-gap:16px;align-items:baseline;padding:2px 0}
+.example .row{display:grid;grid-template-columns:5.5em minmax(0,1fr) fit-content(40%);column-gap:16px;align-items:baseline;padding:2px 0}
 .example:last-child{border-bottom:0}
 .example .which{color:var(--muted);font-size:.8125rem}
 .example q{quotes:none;overflow-wrap:anywhere;white-space:pre-wrap}
 .example mark{background:var(--mark);color:inherit;border-radius:3px;padding:0 2px}
-.example .prefers{font-size:.875rem;white-space:nowrap;font-variant-numeric:tabular-nums}
+.example .prefers{font-size:.875rem;text-align:right;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 .example .miss{color:var(${colorNames.positive})}
 details>summary{padding:12px 20px;cursor:pointer;color:var(--muted);font-size:.875rem}
 dl{display:grid;grid-template-columns:9em minmax(0,1fr);gap:6px 20px;margin:16px 0 0;font-size:.9375rem}
@@ -99,7 +99,7 @@ th,td{padding:6px 6px}
 th:first-child,td:first-child{padding-left:12px}
 th:last-child,td:last-child{padding-right:12px}
 .example{padding:10px 16px}
-.example .row{grid-template-columns:minmax(0,1fr) auto;padding:4px 0}
+.example .row{grid-template-columns:minmax(0,1fr) fit-content(70%);padding:4px 0}
 .example q{grid-column:1/-1;grid-row:2}
 dl{grid-template-columns:minmax(0,1fr);gap:0}
 dd{margin-bottom:8px}
