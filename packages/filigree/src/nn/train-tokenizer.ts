@@ -165,6 +165,8 @@ function files(tokens: readonly string[], merges: string[]): TokenizerFiles {
       tokenizer_class: 'PreTrainedTokenizerFast',
       bos_token: bos,
       eos_token: eos,
+      add_bos_token: true,
+      add_eos_token: false,
       clean_up_tokenization_spaces: false,
     },
   };

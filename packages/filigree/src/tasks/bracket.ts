@@ -12,16 +12,14 @@ export const brackets = [
 /** Lead-ins that the training text never puts before brackets. */
 const leads = ['The box has', 'room =', 'We see'] as const;
 
-function filler(d: Random, words: readonly string[]): string[] {
-  return d.shuffle(words).slice(0, 1 + d.integer(2));
-}
+const filler = (d: Random, word: () => string): string[] => Array.from({ length: 1 + d.integer(2) }, word);
 
-/** A closed group, at most `depth` deep: "[egg (bell)]". */
-export function group(d: Random, words: readonly string[], depth: number): string {
+/** A closed group of words, at most `depth` deep: "[egg (bell)]". */
+export function group(d: Random, word: () => string, depth: number): string {
   const [open, close] = d.pick(brackets);
-  const inner = filler(d, words);
-  if (depth > 1 && d.uniform() < 0.5) inner.push(group(d, words, depth - 1));
-  if (inner.length > 1 && d.uniform() < 0.5) inner.push(...filler(d, words));
+  const inner = filler(d, word);
+  if (depth > 1 && d.uniform() < 0.5) inner.push(group(d, word, depth - 1));
+  if (inner.length > 1 && d.uniform() < 0.5) inner.push(...filler(d, word));
   return open + inner.join(' ') + close;
 }
 
@@ -30,9 +28,10 @@ export function group(d: Random, words: readonly string[], depth: number): strin
  * closed group. The opener in question is the innermost open one, so the answer is its closer.
  */
 function pair(d: Random): TextPair {
-  const outer = d.uniform() < 0.5 ? d.pick(brackets)[0] + filler(d, heldBracketWords).join(' ') + ' ' : '';
-  const inside = filler(d, heldBracketWords);
-  if (d.uniform() < 0.6) inside.push(group(d, heldBracketWords, 1), ...filler(d, heldBracketWords));
+  const word = (): string => d.pick(heldBracketWords);
+  const outer = d.uniform() < 0.5 ? d.pick(brackets)[0] + filler(d, word).join(' ') + ' ' : '';
+  const inside = filler(d, word);
+  if (d.uniform() < 0.6) inside.push(group(d, word, 1), ...filler(d, word));
   const [kind, other] = d.shuffle(brackets);
   const lead = d.pick(leads);
   const prompt = (open: string): string => `${lead} ${outer}${open}${inside.join(' ')}`;

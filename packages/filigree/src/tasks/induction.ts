@@ -3,7 +3,7 @@ import { pairsOf, type Task, type TextPair, type TextRequest } from './task.js';
 import { heldRhymeWords } from './words.js';
 
 /** Lead-ins that the training text never puts before a rhyme. */
-const leads = ['The friend said:', 'They said:', 'She said:', 'He said:'] as const;
+const leads = ['They sang:', 'She sang:', 'He sang:', 'Mom said:'] as const;
 
 function pair(d: Random, words: readonly string[]): TextPair {
   const row = d.shuffle(words).slice(0, 4 + d.integer(Math.min(8, words.length) - 3));
@@ -25,7 +25,7 @@ function wordsFor({ oneToken }: TextRequest): readonly string[] {
 }
 
 /**
- * What followed a word when it came before: "They said: egg fox bell cow fox" -> " bell". A row of different words, then
+ * What followed a word when it came before: "They sang: owl fox bell cow fox" -> " bell". A row of different words, then
  * one of them again; the corrupted prompt ends with another word of the row (olsson2022, "In-context learning and induction
  * heads"). The words are those that the training text never repeats in a rhyme, so copying must not depend on which they are.
  */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import { readPairs } from './jsonl.js';
-import { wordTokenizer } from './tokenizers.fixture.js';
+import { wordTokenizer } from './word-tokenizer.fixture.js';
 
 const tokenizer = wordTokenizer(['Lily', 'Tim', 'She', 'He', 'went', 'One', 'day']);
 const options = { file: 'pairs.jsonl', tokenizer, vocabulary: 1000, context: 20 };

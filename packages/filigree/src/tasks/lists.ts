@@ -1,8 +1,13 @@
 import type { Random } from '../tensor/random.js';
 import { group } from './bracket.js';
-import { bracketWords } from './words.js';
+import { bracketWords, item, things } from './words.js';
 
-const leads = ['bag =', 'list =', 'shelf =', 'The bag has', 'I see', 'The shop has'] as const;
+const leads: readonly ((d: Random) => string)[] = [
+  (d) => `${d.pick(['bag', 'list', 'shelf', 'set', 'farm', 'top', 'shop'])} =`,
+  (d) => `The ${d.pick(things.filter((thing) => thing !== 'box'))} has`,
+  () => 'I see',
+  () => 'Here is',
+];
 
 /**
  * Nested brackets of three kinds around words, up to three deep: "bag = [cat (red hat) sun] kite.".
@@ -10,10 +15,11 @@ const leads = ['bag =', 'list =', 'shelf =', 'The bag has', 'I see', 'The shop h
  * Held out of it: the lead-ins and the words (`heldBracketWords`) of the task `bracket`.
  */
 export function list(d: Random): string {
+  const word = (): string => item(d, bracketWords);
   const parts: string[] = [];
   for (let groups = 1 + d.integer(2); groups > 0; groups--) {
-    if (d.uniform() < 0.3) parts.push(d.pick(bracketWords));
-    parts.push(group(d, bracketWords, 3));
+    if (d.uniform() < 0.3) parts.push(word());
+    parts.push(group(d, word, 3));
   }
-  return `${d.pick(leads)} ${parts.join(' ')}.`;
+  return `${d.pick(leads)(d)} ${parts.join(' ')}.`;
 }

@@ -6,7 +6,7 @@ import { animals, colours, foods, places, sizes, things } from './words.js';
 export const quotes = ['"', "'"] as const;
 
 /** What comes before the opening mark: the training text never quotes after one of these. */
-const leads = ['The teacher said, ', 'Mom said, ', 'write(', 'read('] as const;
+const leads = ['Mom said, ', 'She said, ', 'write(', 'read('] as const;
 
 /** What is quoted: the training text never quotes a sentence of this form. */
 const sayings: readonly ((d: Random) => string)[] = [

@@ -1,16 +1,26 @@
 import type { Random } from '../tensor/random.js';
 import { quotation, quotes } from './quote.js';
-import { animals, colours, feelings, foods, places, sizes, things } from './words.js';
+import {
+  animals,
+  boy,
+  colours,
+  feelings,
+  foods,
+  girl,
+  item,
+  places,
+  rhymeWords,
+  sizes,
+  things,
+  trainStems,
+} from './words.js';
 
-const leads = [
-  'The king said, ',
-  'The bird said, ',
-  'The boy said, ',
-  'The girl said, ',
-  'Then she said, ',
-  'print(',
-  'show(',
-] as const;
+const leads: readonly ((d: Random) => string)[] = [
+  (d) => `The ${d.pick([...animals, 'king', 'queen', 'boy', 'girl'])} said, `,
+  (d) => `${d.pick(['Then she', 'Then he', 'They'])} said, `,
+  (d) => `${d.pick([girl, boy])(d.pick(trainStems))} said, `,
+  (d) => `${d.pick(['print', 'show', 'tell', 'sing', 'say', 'play', 'ask', 'give', 'list'])}(`,
+];
 
 const sayings: readonly ((d: Random) => string)[] = [
   (d) => `we like the ${d.pick(animals)}`,
@@ -20,6 +30,9 @@ const sayings: readonly ((d: Random) => string)[] = [
   (d) => `here is a ${d.pick(colours)} ${d.pick(things)} for you`,
   (d) => `the ${d.pick(animals)} ate my ${d.pick(foods)}`,
   () => 'come and look',
+  (d) => `${d.pick([girl, boy])(d.pick(trainStems))} is at the ${d.pick(places)}`,
+  (d) => `${d.pick(colours)} ${d.pick(things)}`,
+  (d) => Array.from({ length: 1 + d.integer(4) }, () => item(d, rhymeWords)).join(' '),
 ];
 
 /**
@@ -30,7 +43,7 @@ const sayings: readonly ((d: Random) => string)[] = [
 export function talk(d: Random): string {
   const lines: string[] = [];
   for (let more = 1 + d.integer(3); more > 0; more--) {
-    lines.push(quotation(d.pick(leads), d.pick(quotes), d.pick(sayings)(d)));
+    lines.push(quotation(d.pick(leads)(d), d.pick(quotes), d.pick(sayings)(d)));
   }
   return lines.join(' ');
 }

@@ -76,7 +76,8 @@ export function story(d: Random, names: NameKind): string {
   const opener = d.pick(openers);
   const sentences: string[] = [];
   if (d.uniform() < 0.12) {
-    const two = child(d, names);
+    let two = child(d, names);
+    while (two.name === one.name) two = child(d, names);
     sentences.push(`${opener}${one.name} met ${two.name}.`, `They ${d.pick(deeds)(d).replace(/^was /, 'were ')}.`);
   } else if (d.uniform() < 0.15) {
     sentences.push(`${opener || 'Once '}there was a ${d.pick(sizes)} ${one.noun} named ${one.name}.`);

@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import { createTokenizer } from '../nn/tokenizer.js';
 import { findTask, tasks } from './registry.js';
 import type { Task, TextPair } from './task.js';
 import { answerToken, fitPair, taskPairs } from './tokenize.js';
-import { hubTokenizer, wordTokenizer } from './tokenizers.fixture.js';
+import { wordTokenizer } from './word-tokenizer.fixture.js';
 import { familiar, heldRhymeWords } from './words.js';
 
 const toy = wordTokenizer(['One', 'day', 'Lily', 'Tim', 'went', 'to', 'the', 'park', 'She', 'He', 'is']);
@@ -105,7 +106,7 @@ if (missing) console.warn(`skipped: no ${stories}`);
 
 describe.skipIf(missing)('with the tokenizer of stories260K', () => {
   const read = (file: string): object => JSON.parse(readFileSync(`${stories}/${file}`, 'utf8'));
-  const make = () => hubTokenizer(read('tokenizer.json'), read('tokenizer_config.json'));
+  const make = () => createTokenizer(read('tokenizer.json'), read('tokenizer_config.json'), { vocabulary: 512 });
 
   it('every task has pairs, and the names of pronoun are one token', () => {
     const tokenizer = make();

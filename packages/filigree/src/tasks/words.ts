@@ -1,3 +1,5 @@
+import type { Random } from '../tensor/random.js';
+
 /**
  * The words that tasks and training text share, and which of them the training text holds back.
  *
@@ -43,8 +45,9 @@ export const feelings = split('happy sad glad tired proud brave');
 /** Words that the training text repeats in its rhymes. */
 export const rhymeWords = split(`
   cat dog bird fish frog duck bear mouse horse park farm beach forest river lake school ball hat book box cup car boat kite
-  doll cake pie bread soup jam red blue green pink big small new sad glad tired tree house door
-  rain sun snow song
+  doll cake pie bread soup jam red blue green pink big small new sad glad tired tree house door rain sun snow song king queen
+  girl boy night family went saw found walked sat sang ate made lost gave played wanted was had liked and the to with at by
+  some very good one like look go come have see sleep
 `);
 
 /** Words that the training text uses in stories but never in a rhyme. */
@@ -53,12 +56,17 @@ export const heldRhymeWords = split(`
   proud brave happy day mom friend time play
 `);
 
-/** Words inside the brackets of the training text. */
-export const bracketWords = split(`
-  cat dog bird frog duck mouse ball hat book cup car kite doll cake jam pie red blue green sun tree rain
-`);
-
 /** Words that the training text never puts inside brackets. */
 export const heldBracketWords = split(
   'fish bear horse box boat bread soup pink bell drum lamp ring shoe key rice corn cheese snow',
 );
+
+/** Words inside the brackets of the training text. */
+export const bracketWords = [...rhymeWords, ...heldRhymeWords].filter((word) => !heldBracketWords.includes(word));
+
+/** A word, now and then a paired name or a digit instead, so that what is read in a row is not always a word known by heart. */
+export function item(d: Random, words: readonly string[]): string {
+  const roll = d.uniform();
+  if (roll < 0.1) return d.pick([girl, boy])(d.pick(trainStems));
+  return roll < 0.15 ? String(d.integer(10)) : d.pick(words);
+}

@@ -1,4 +1,3 @@
-import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
 import type { Tokenizer } from '../nn/tokenizer.js';
 
 /** A toy tokenizer for tests: each of `words`, with or without the space before it, is one token; other text goes by letter. */
@@ -25,18 +24,5 @@ export function wordTokenizer(words: readonly string[]): Tokenizer {
         .map((id) => tokens[id])
         .join(''),
     token: (id) => tokens[id],
-  };
-}
-
-/** The tokenizer that another library makes of Hugging Face files. */
-export function hubTokenizer(json: object, config: object): Tokenizer {
-  const hub = new HubTokenizer(json, config);
-  const decode = (ids: readonly number[]): string => hub.decode([...ids], { skip_special_tokens: true });
-  const letter = hub.encode('a', { add_special_tokens: false }).ids.slice(-1);
-  return {
-    size: hub.get_vocab().size,
-    encode: (text, { bos = true } = {}) => hub.encode(text, { add_special_tokens: bos }).ids,
-    decode,
-    token: (id) => decode([...letter, id]).slice(1),
   };
 }
