@@ -3,4 +3,7 @@ import { nodePlatform } from './platform.js';
 
 setPlatform(nodePlatform);
 
-export { nodePlatform };
+export { folderFiles } from './files.js';
+export { type HubOptions, hubFiles, isHubId } from './hub.js';
+export { openModelFiles } from './open.js';
+export { writeFileAtomic } from './write.js';

@@ -5,7 +5,7 @@ import { copy, withContiguous } from './copy.js';
 import { elementwise } from './elementwise.js';
 import { addressOf, type CpuBuffer, Engine, type EngineOptions, viewAddress, widthOf } from './engine.js';
 import { checkIds, gather, scatterAdd } from './gather.js';
-import { product } from './product.js';
+import { createProduct } from './product.js';
 import { reduce } from './reduce.js';
 import { rotary } from './rotary.js';
 import { softmax, softmaxGrad } from './softmax.js';
@@ -72,7 +72,7 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
     reduce(op, out, outOffset, x, xOffset, outer, size, inner) {
       reduce(engine, op, addressOf(out, outOffset), addressOf(x, xOffset), outer, size, inner);
     },
-    product: (p) => product(engine, p),
+    product: createProduct(engine),
     softmax(out, x, causal, log = false) {
       const { rows, columns } = rowsOf(x);
       if (columns === 0) return;

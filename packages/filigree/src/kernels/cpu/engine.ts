@@ -73,13 +73,20 @@ export class Engine {
     params: P,
     build: (f: FunctionBuilder, from: Local<'i32'>, to: Local<'i32'>, ...params: Parameters<P>) => void,
   ): Kernel {
+    if (params.length > MAX_ARGUMENTS) throw new Error(`kernel ${name} takes more than ${MAX_ARGUMENTS} arguments`);
+    return this.module(name, (m) => {
+      m.func('run', ['i32', 'i32', ...params], (f, from, to, ...rest) => {
+        build(f, from, to, ...(rest as unknown as Parameters<P>));
+      });
+    });
+  }
+
+  /** As `kernel`, for one of several functions: `write` adds them, `run(from, to, ...)` among them. */
+  module(name: string, write: (m: ModuleBuilder) => void): Kernel {
     const known = this.#kernels.get(name);
     if (known) return known;
-    if (params.length > MAX_ARGUMENTS) throw new Error(`kernel ${name} takes more than ${MAX_ARGUMENTS} arguments`);
     const m = new ModuleBuilder({ shared: this.memory.shared, relaxed: this.relaxed });
-    m.func('run', ['i32', 'i32', ...params], (f, from, to, ...rest) => {
-      build(f, from, to, ...(rest as unknown as Parameters<P>));
-    });
+    write(m);
     const bytes = m.finish();
     const call = instantiate(bytes, this.memory.memory).exports['run'];
     const kernel: Kernel = { id: this.#kernels.size, bytes, call, published: 0 };
