@@ -44,9 +44,12 @@ const MAXIMUM_PAGES = 65536;
 /** The body of one function while it is written: statements in order, structured control, locals. */
 export class FunctionBuilder {
   readonly code: number[] = [];
+  /** Runs before `code`: the constants. */
+  readonly prologue: number[] = [];
   readonly locals: ValueType[] = [];
   readonly #params: number;
   readonly #relaxed: boolean;
+  readonly #constants = new Map<string, Local<'v128'>>();
   #depth = 0;
 
   constructor(params: number, relaxed: boolean) {
@@ -65,6 +68,21 @@ export class FunctionBuilder {
   let<T extends ValueType>(x: Value<T>): Local<T> {
     const local = this.local(x.type);
     this.code.push(...x.code, 0x21, ...unsigned(local.index));
+    return local;
+  }
+
+  /**
+   * A vector constant in a variable that is set once, as the function begins: engines build vector constants from
+   * several instructions each time they meet one.
+   */
+  constant(x: Value<'v128'>): Local<'v128'> {
+    const key = x.code.join();
+    let local = this.#constants.get(key);
+    if (!local) {
+      local = this.local('v128');
+      this.#constants.set(key, local);
+      this.prologue.push(...x.code, 0x21, ...unsigned(local.index));
+    }
     return local;
   }
 
@@ -240,7 +258,7 @@ export class ModuleBuilder {
       else groups.push({ type, count: 1 });
     }
     const declared = groups.flatMap(({ type, count }) => [...unsigned(count), typeByte[type]]);
-    const code = [...unsigned(groups.length), ...declared];
+    const code = [...unsigned(groups.length), ...declared, ...f.prologue];
     for (const byte of f.code) code.push(byte);
     code.push(...(result?.code ?? []), 0x0b);
     this.#functions.push({ name, params, result: result?.type, code });

@@ -146,8 +146,6 @@ export const f32 = {
 
 export const v128 = {
   load: load('v128', simd(0x00), 4),
-  /** Eight bytes widened to eight unsigned 16-bit lanes. */
-  load8x8u: load('v128', simd(0x02), 3),
   load32Splat: load('v128', simd(0x09), 2),
   load64Splat: load('v128', simd(0x0a), 3),
   /** The low lane (or two) from memory, zeros above. */
@@ -236,6 +234,8 @@ export const i32x4 = {
   ge: v(0x3f),
   neg: v1(0xa1),
   bitmask: unary('v128', 'i32', simd(0xa4)),
+  /** The low four unsigned bytes of sixteen, widened. */
+  extendLow8u: (a: Value<'v128'>) => value('v128', ...a.code, ...simd(0x89), ...simd(0xa9)),
   extendLow16u: v1(0xa9),
   extendHigh16u: v1(0xaa),
   shl: shift(0xab),

@@ -1,4 +1,8 @@
+import { setFlagsFromString } from 'node:v8';
 import wabtFactory from 'wabt';
+
+// Lets tests cover both kinds of arithmetic where the host knows the relaxed one but keeps it behind a flag.
+setFlagsFromString('--experimental-wasm-relaxed-simd');
 
 const wabt = await wabtFactory();
 const features = {
