@@ -177,7 +177,8 @@ def main():
               f"EAP {spread([s[from_input].sum().item() for s in found['EAP']], '.3f')}")
         for name, scores in {"exact": exact, **found}.items():
             top, area, pearson = zip(*(judge(s, e) for s, e in zip(scores, exact)))
-            print(f"  {name}: true edges {spread(top, '.1f')}, AUC {spread(area, '.2f')}, Pearson {spread(pearson, '.2f')}")
+            print(f"  {name}: true edges {spread(top, '.1f')}, AUC {spread(area, '.2f')}, "
+                  f"Pearson {spread(pearson, '.2f')}")
 
 
 if __name__ == "__main__":
