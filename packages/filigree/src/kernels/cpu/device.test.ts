@@ -5,6 +5,28 @@ import { contiguousView, sizeOf } from '../views.js';
 import { agree, devices, live, type Plan, plans } from './agree.testing.js';
 import { createCpuDevice } from './device.js';
 
+describe('fill, write and read', () => {
+  it('agree with the reference', () => {
+    const cases = fc
+      .tuple(fc.nat(40), fc.constantFrom<DType>('f32', 'i32', 'u8'))
+      .chain(([n, dtype]) => fc.tuple(plans([n], 'contiguous', dtype), fc.integer({ min: 0, max: 255 })));
+    fc.assert(
+      fc.property(cases, ([plan, value]) => {
+        agree([plan], (device, [view]) => device.fill(view.buffer, view.offset, view.shape[0], value), 0);
+      }),
+      { numRuns: 60 },
+    );
+    for (const device of devices) {
+      const x = device.allocate('f32', 2);
+      for (const value of [-0, -Infinity, 1e-45, Number.NaN]) {
+        device.fill(x, 0, 2, value);
+        expect([...device.readSync(x, 0, 2)]).toEqual([Math.fround(value), Math.fround(value)]);
+      }
+      device.free(x);
+    }
+  });
+});
+
 describe('reduce', () => {
   it.each(['sum', 'max', 'min'] as const)('%s agrees with the reference', (op) => {
     const extent = fc.oneof(fc.nat(5), fc.nat(40));
