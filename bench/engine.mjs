@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Engine } from '../packages/filigree/dist/kernels/cpu/engine.js';
+import { createCpuDevice } from '../packages/filigree/dist/kernels/cpu/device.js';
 import { f32x4, i32 } from '../packages/filigree/dist/kernels/cpu/instructions.js';
-import { createProduct } from '../packages/filigree/dist/kernels/cpu/product.js';
 import { contiguousView } from '../packages/filigree/dist/kernels/views.js';
 import '../packages/filigree/dist/node/index.js';
 import { bestTime, bestTimes } from './timing.mjs';
@@ -10,25 +9,26 @@ import { bestTime, bestTimes } from './timing.mjs';
 const CUBES = [512, 768, 1024];
 const GIGA = 1e9;
 
-/** An engine with `product(batch, rows, cols, depth, {turnA, turnB})`: operands in its memory, and a function that multiplies once. */
+/** A device with `product(batch, rows, cols, depth, {turnA, turnB})`: operands on it, and a function that multiplies once. */
 function ours(threads) {
-  const engine = new Engine({ threads });
-  const product = createProduct(engine);
+  const device = createCpuDevice({ threads });
   const operand = (batch, rows, cols, turned = false) => {
-    const length = batch * rows * cols;
-    const block = engine.memory.allocate(4 * length);
-    const start = block.address / 4;
-    for (let i = 0; i < length; i++) engine.memory.f32[start + i] = Math.random() - 0.5;
-    const view = contiguousView({ dtype: 'f32', length, block }, [batch, rows, cols]);
+    const buffer = device.allocate('f32', batch * rows * cols);
+    device.write(
+      buffer,
+      0,
+      Float32Array.from({ length: buffer.length }, () => Math.random() - 0.5),
+    );
+    const view = contiguousView(buffer, [batch, rows, cols]);
     return turned ? { ...view, strides: [rows * cols, 1, rows] } : view;
   };
   return {
-    engine,
+    device,
     product(batch, rows, cols, depth, { turnA = false, turnB = false } = {}) {
       const a = operand(batch, rows, depth, turnA);
       const b = operand(batch, depth, cols, turnB);
       const p = { a, b, out: operand(batch, rows, cols), alpha: 1, accumulate: false };
-      return () => product(p);
+      return () => device.product(p);
     },
   };
 }
@@ -81,9 +81,9 @@ const rounded = (x) => Number(x.toPrecision(4));
 export async function run(note) {
   const rows = [];
   const one = ours(1);
-  note(`relaxed SIMD: ${one.engine.relaxed ? 'yes' : 'no (multiply, then add)'}`);
+  note(`relaxed SIMD: ${one.device.engine.relaxed ? 'yes' : 'no (multiply, then add)'}`);
   const others = await peers(note);
-  const most = peak(one.engine);
+  const most = peak(one.device.engine);
   const blas = openblas(1, CUBES, note);
   const blasTwo = blas && openblas(2, CUBES, note);
   for (const n of CUBES) {
@@ -115,7 +115,7 @@ export async function run(note) {
       ratio,
     });
   }
-  two.engine.dispose();
+  two.device.dispose();
 
   const shapes = [
     ['head scores', 80, 12, 12, 8, { turnB: true }],

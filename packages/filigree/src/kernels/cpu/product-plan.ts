@@ -24,8 +24,9 @@ export interface ProductJob {
 
 /** Units are cut so that one packs at most 512 KiB of B ... */
 const UNIT_COLS = 512;
-/** ... and so that there are about this many for each thread, for balance. */
-const UNITS_PER_THREAD = 2;
+/** ... and so that there are this many for each thread, for balance, as long as they are not narrower than that. */
+const UNITS_PER_THREAD = 4;
+const UNIT_SIDE = 128;
 /** Multiply-adds, some 50 microseconds of them, that are worth the waking of a thread. */
 const THREAD_WORK = 1 << 20;
 /** Panels of B are packed when at least so many rows use them, and of A when so many columns do. */
@@ -134,8 +135,10 @@ function starts(axes: readonly Axis[]): Omit<Axis, 'count'>[] {
 /** Cuts one product into units along its longer side, so that all threads have work. */
 function cut(rows: number, cols: number, depth: number, batches: number, threads: number, method: number) {
   const work = rows * cols * depth;
-  const wanted = threads === 1 ? 1 : Math.min(Math.ceil((UNITS_PER_THREAD * threads) / batches), work / THREAD_WORK);
   const byCols = cols >= rows;
+  const most = Math.max(threads, Math.floor(Math.max(rows, cols) / UNIT_SIDE));
+  const balanced = Math.ceil((UNITS_PER_THREAD * threads) / batches);
+  const wanted = threads === 1 ? 1 : Math.min(balanced, most, work / THREAD_WORK);
   const size = (length: number, pieces: number, tile: number) => {
     const share = Math.ceil(length / Math.max(1, Math.floor(pieces)));
     return Math.ceil(share / tile) * tile;

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Product, View } from '../device.js';
@@ -6,15 +5,12 @@ import { createReferenceDevice } from '../reference.js';
 import { contiguousView, sizeOf } from '../views.js';
 import '../../node/index.js';
 import { ModuleBuilder } from './assembler.js';
-import { type CpuBuffer, Engine, viewAddress } from './engine.js';
-import { createProduct } from './product.js';
+import { createCpuDevice } from './device.js';
 import { DEPTH, JOB, productKernel } from './product-kernel.js';
 import { planProduct } from './product-plan.js';
 import { validate } from './validate.testing.js';
 import { instantiate, wasm } from './webassembly.js';
 
-// Node 20 has relaxed SIMD behind a flag.
-setFlagsFromString('--experimental-wasm-relaxed-simd');
 const reference = createReferenceDevice('f64');
 const PAGES = 128;
 
@@ -210,9 +206,8 @@ describe.each([true, false])('dense product (relaxed %s)', (relaxed) => {
 describe('dense product on threads', () => {
   it('gives the same bits on one thread and on two', async () => {
     const results = [1, 2].map((threads) => {
-      const engine = new Engine({ threads });
+      const device = createCpuDevice({ threads });
       try {
-        const product = createProduct(engine);
         const cases: [number, number, number, number][] = [
           [1, 300, 310, 600],
           [200, 33, 18, 40],
@@ -220,19 +215,17 @@ describe('dense product on threads', () => {
         ];
         return cases.flatMap(([batch, rows, cols, depth]) => {
           const operand = (shape: number[], seed: number): View => {
-            const length = sizeOf(shape);
-            const block = engine.memory.allocate(4 * length);
-            engine.memory.f32.set(numbers(length, seed), block.address / 4);
-            return contiguousView({ dtype: 'f32', length, block } as CpuBuffer, shape);
+            const buffer = device.allocate('f32', sizeOf(shape));
+            device.write(buffer, 0, numbers(buffer.length, seed));
+            return contiguousView(buffer, shape);
           };
           const out = operand([batch, rows, cols], 3);
           const p = { a: operand([batch, rows, depth], 1), b: operand([batch, depth, cols], 2), out };
-          for (let round = 0; round < 10; round++) product({ ...p, alpha: 0.5, accumulate: true });
-          const start = viewAddress(out) / 4;
-          return [engine.memory.f32.slice(start, start + sizeOf(out.shape))];
+          for (let round = 0; round < 10; round++) device.product({ ...p, alpha: 0.5, accumulate: true });
+          return [device.readSync(out.buffer, 0, out.buffer.length)];
         });
       } finally {
-        engine.dispose();
+        device.dispose();
       }
     });
     expect(results[1]).toEqual(results[0]);
