@@ -6,7 +6,7 @@ import { elementwise } from './elementwise.js';
 import { addressOf, type CpuBuffer, Engine, type EngineOptions, viewAddress, widthOf } from './engine.js';
 import { fill } from './fill.js';
 import { checkIds, gather, scatterAdd } from './gather.js';
-import { createProduct } from './product.js';
+import { product } from './product.js';
 import { reduce } from './reduce.js';
 import { rotary } from './rotary.js';
 import { softmax, softmaxGrad } from './softmax.js';
@@ -98,7 +98,7 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
     reduce(op, out, outOffset, x, xOffset, outer, size, inner) {
       reduce(engine, op, addressOf(out, outOffset), addressOf(x, xOffset), outer, size, inner);
     },
-    product: createProduct(engine),
+    product: (p) => product(engine, p),
     softmax(out, x, causal, log = false) {
       const { rows, columns } = rowsOf(x);
       if (columns === 0) return;
