@@ -3,4 +3,8 @@ import { nodePlatform } from './platform.js';
 
 setPlatform(nodePlatform);
 
-export { nodePlatform };
+export { type EngineSettings, startEngine } from './engine.js';
+export { folderFiles } from './files.js';
+export { type HubOptions, hubFiles, isHubId } from './hub.js';
+export { openModelFiles } from './open.js';
+export { writeFileAtomic } from './write.js';

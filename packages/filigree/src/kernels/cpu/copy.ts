@@ -30,6 +30,13 @@ export function copy(engine: Engine, out: View, x: View): void {
   else elementwise(engine, 'copy', to, [from]);
 }
 
+/** Whether a view is large and runs evenly along another dimension than its last, so that a copy of it pays. */
+export function isTransposed({ shape, strides, buffer }: View): boolean {
+  const last = shape.length - 1;
+  if (last < 1 || strides[last] <= 1 || shape[last] < 4 || widthOf(buffer.dtype) !== 4) return false;
+  return strides.some((s, d) => s === 1 && shape[d] >= 4) && sizeOf(shape) >= 1024;
+}
+
 /** Calls `use` with the addresses of the views, those that are not contiguous copied to a temporary first. */
 export function withContiguous(engine: Engine, views: readonly View[], use: (addresses: number[]) => void): void {
   const temporaries: CpuBuffer[] = [];

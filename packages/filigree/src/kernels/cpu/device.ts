@@ -1,7 +1,7 @@
 import type { Buffer, Device, DType, View } from '../device.js';
 import { contiguousView, isContiguous, sizeOf } from '../views.js';
 import { adamw } from './adamw.js';
-import { copy, withContiguous } from './copy.js';
+import { copy, isTransposed, withContiguous } from './copy.js';
 import { elementwise } from './elementwise.js';
 import { addressOf, type CpuBuffer, Engine, type EngineOptions, viewAddress, widthOf } from './engine.js';
 import { checkIds, gather, scatterAdd } from './gather.js';
@@ -67,7 +67,24 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
       window(buffer, offset, length).fill(value);
     },
 
-    elementwise: (op, out, inputs) => elementwise(engine, op, out, inputs),
+    elementwise(op, out, inputs) {
+      if (!inputs.some(isTransposed)) return elementwise(engine, op, out, inputs);
+      // Tiles through a temporary are several times as fast as picking single elements across the rows.
+      const temporaries: Buffer[] = [];
+      try {
+        const straight = inputs.map((view) => {
+          if (!isTransposed(view)) return view;
+          const dtype = view.buffer.dtype;
+          const plain = contiguousView(device.allocate(dtype, sizeOf(view.shape)), view.shape);
+          temporaries.push(plain.buffer);
+          copy(engine, plain, view);
+          return plain;
+        });
+        elementwise(engine, op, out, straight);
+      } finally {
+        for (const buffer of temporaries) device.free(buffer);
+      }
+    },
     copy: (out, x) => copy(engine, out, x),
     reduce(op, out, outOffset, x, xOffset, outer, size, inner) {
       reduce(engine, op, addressOf(out, outOffset), addressOf(x, xOffset), outer, size, inner);

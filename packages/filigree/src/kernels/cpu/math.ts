@@ -28,6 +28,40 @@ export function fit(f: (x: number) => number, low: number, high: number, degree:
   return coefficients;
 }
 
+/**
+ * Coefficients, lowest first, of the ratio of two polynomials (the lower one begins with 1) that meets `f` at the Chebyshev points
+ * of `[low, high]`.
+ */
+export function fitRatio(
+  f: (x: number) => number,
+  low: number,
+  high: number,
+  above: number,
+  below: number,
+): { above: number[]; below: number[] } {
+  const n = above + below + 1;
+  // One equation a point: above(x) - f(x) (below(x) - 1) = f(x), x scaled to at most 1 for the sake of precision.
+  const rows = Array.from({ length: n }, (_, k) => {
+    const x = (low + high) / 2 + ((high - low) / 2) * Math.cos((Math.PI * (2 * k + 1)) / (2 * n));
+    const y = f(x);
+    const upper = Array.from({ length: above + 1 }, (_, j) => (x / high) ** j);
+    return [...upper, ...Array.from({ length: below }, (_, j) => -y * (x / high) ** (j + 1)), y];
+  });
+  for (let c = 0; c < n; c++) {
+    const pivot = rows.slice(c).reduce((best, row) => (Math.abs(row[c]) > Math.abs(best[c]) ? row : best));
+    rows.splice(rows.indexOf(pivot), 1);
+    rows.splice(c, 0, pivot);
+    for (const row of rows) {
+      if (row === pivot) continue;
+      const factor = row[c] / pivot[c];
+      for (let j = c; j <= n; j++) row[j] -= factor * pivot[j];
+    }
+  }
+  const solution = rows.map((row, c) => row[n] / row[c]);
+  const unscaled = (list: number[]) => list.map((a, j) => a / high ** j);
+  return { above: unscaled(solution.slice(0, above + 1)), below: unscaled([1, ...solution.slice(above + 1)]) };
+}
+
 /** Splits a constant so that `high` times a small integer is exact in f32. */
 function split(x: number, bits: number): { high: number; low: number } {
   const step = 2 ** (Math.ceil(Math.log2(x)) - bits);
@@ -35,22 +69,24 @@ function split(x: number, bits: number): { high: number; low: number } {
   return { high, low: x - high };
 }
 const LN2 = split(Math.LN2, 12);
+/** Adding it rounds a small float to a whole number, which then stands in the low bits. */
+const ROUND = 1.5 * 2 ** 23;
 
 /** `(e^r - 1 - r) / r^2` for |r| <= ln(2) / 2. */
 const expTail = fit((r) => (Math.expm1(r) - r) / (r * r), -0.3467, 0.3467, 5);
 /** `(log(1 + t) - t + t^2 / 2) / t^3` for 1 + t from sqrt(1/2) to sqrt(2). */
 const logTail = fit((t) => (Math.log1p(t) - t + (t * t) / 2) / t ** 3, -0.293, 0.4143, 9);
-const erfNear = fit((z) => numbers.erf(Math.sqrt(z)) / Math.sqrt(z), 1e-6, 1, 6);
-const ERF_MIDDLE = 2.46;
-/** Natural logarithm of erfc around the middle of [1, 3.92]; erf is 1 in f32 beyond. */
-const erfFar = fit((u) => Math.log(1 - numbers.erf(ERF_MIDDLE + u)), 1 - ERF_MIDDLE, 3.92 - ERF_MIDDLE, 10);
+/** erf is 1 in f32 from here on. */
+const ERF_END = 3.92;
+/** `erf(x) / x` in x^2, up to the end. */
+const erfRatio = fitRatio((z) => numbers.erf(Math.sqrt(z)) / Math.sqrt(z), 1e-9, ERF_END ** 2, 6, 5);
 /** `(sin r - r) / r^3` and `(cos r - 1 + r^2 / 2) / r^4` in r^2, for |r| <= pi / 4. */
 const sinTail = fit((z) => (Math.sin(Math.sqrt(z)) - Math.sqrt(z)) / Math.sqrt(z) ** 3, 1e-3, 0.62, 3);
 const cosTail = fit((z) => (Math.cos(Math.sqrt(z)) - 1 + z / 2) / (z * z), 1e-2, 0.62, 2);
 
 /**
  * Elementwise arithmetic as SIMD instructions written to `f`, four floats at a time. Errors over the whole range, infinities and
- * NaN included, as `Math` does it: exp, log, tanh about 2 ulp (denormal results a few steps), erf 2e-7 relative; sin and cos
+ * NaN included, as `Math` does it: exp, log, tanh about 2 ulp (denormal results a few steps), erf 6 ulp (4e-7); sin and cos
  * 1e-7 absolute while |x| < 1e8, some value in [-1, 1] beyond.
  */
 export class VectorMath implements Arithmetic<V> {
@@ -107,7 +143,7 @@ export class VectorMath implements Arithmetic<V> {
   exp(x: V): V {
     const f = this.#f;
     const { k, r } = this.#reduce(this.#clamp(x, -104, 89));
-    const whole = f.let(i32x4.truncSat(k));
+    const whole = f.let(i32x4.sub(k, this.constant(ROUND)));
     const half = f.let(i32x4.shr(whole, 1));
     const p = f32x4.add(this.constant(1), this.#expm1(r));
     return f.let(f32x4.mul(f32x4.mul(p, this.#power(half)), this.#power(i32x4.sub(whole, half))));
@@ -117,7 +153,7 @@ export class VectorMath implements Arithmetic<V> {
   expNegative(x: V): V {
     const f = this.#f;
     const { k, r } = this.#reduce(f.let(f32x4.pmax(x, this.constant(-87.3))));
-    const scaled = f32x4.mul(f32x4.add(this.constant(1), this.#expm1(r)), this.#power(i32x4.truncSat(k)));
+    const scaled = f32x4.mul(f32x4.add(this.constant(1), this.#expm1(r)), this.#power(k));
     return f.let(v128.andnot(scaled, f32x4.le(x, this.constant(-87.3))));
   }
 
@@ -137,12 +173,10 @@ export class VectorMath implements Arithmetic<V> {
     let y = f.let(f.madd(e, this.constant(LN2.low), tail));
     y = f.let(f.nmadd(square, this.constant(0.5), y));
     y = f.let(f.madd(e, this.constant(LN2.high), f32x4.add(t, y)));
-    const inside = v128.and(f32x4.gt(x, this.constant(0)), f32x4.lt(x, this.constant(Infinity)));
-    // 0 gives -Infinity; negative numbers and NaN give NaN; Infinity itself.
-    const zero = f32x4.eq(x, this.constant(0));
-    const negative = v128.bitselect(this.constant(Number.NaN), x, f32x4.lt(x, this.constant(0)));
-    const outside = v128.bitselect(this.constant(-Infinity), negative, zero);
-    return f.let(v128.bitselect(y, outside, inside));
+    // Infinity and NaN give themselves, negative numbers NaN (all bits set), 0 gives -Infinity.
+    y = f.let(v128.bitselect(y, x, f32x4.lt(x, this.constant(Infinity))));
+    y = f.let(v128.or(y, f32x4.lt(x, this.constant(0))));
+    return f.let(v128.bitselect(this.constant(-Infinity), y, f32x4.eq(x, this.constant(0))));
   }
 
   /** `-m / (2 + m)` with m = e^(-2|x|) - 1, which loses nothing near 0; the sign put back. */
@@ -150,19 +184,18 @@ export class VectorMath implements Arithmetic<V> {
     const f = this.#f;
     const doubled = f32x4.mul(f32x4.abs(x), this.constant(-2));
     const { k, r } = this.#reduce(f.let(f32x4.pmax(doubled, this.constant(-40))));
-    const scale = f.let(this.#power(i32x4.truncSat(k)));
+    const scale = f.let(this.#power(k));
     const m = f.let(f.madd(this.#expm1(r), scale, f32x4.sub(scale, this.constant(1))));
     return this.#withSign(f32x4.div(m, f32x4.add(this.constant(2), m)), x);
   }
 
-  /** A polynomial in x^2 below 1; 1 - exp(polynomial) above. */
+  /** `x` times a ratio of polynomials in x^2. */
   erf(x: V): V {
     const f = this.#f;
-    const a = f.let(f32x4.abs(x));
-    const near = f.let(f32x4.mul(a, this.polynomial(erfNear, f.let(f32x4.mul(a, a)))));
-    const u = f.let(f32x4.sub(f32x4.pmin(a, this.constant(3.92)), this.constant(ERF_MIDDLE)));
-    const far = f.let(f32x4.sub(this.constant(1), this.expNegative(this.polynomial(erfFar, u))));
-    return this.#withSign(v128.bitselect(near, far, f32x4.lt(a, this.constant(1))), x);
+    const t = this.#clamp(x, -ERF_END, ERF_END);
+    const z = f.let(f32x4.mul(t, t));
+    const above = f32x4.mul(t, this.polynomial(erfRatio.above, z));
+    return this.#clamp(f32x4.div(above, this.polynomial(erfRatio.below, z)), -1, 1);
   }
 
   sin(x: V): V {
@@ -185,11 +218,12 @@ export class VectorMath implements Arithmetic<V> {
     return this.#f.let(f32x4.pmin(f32x4.pmax(x, this.constant(low)), this.constant(high)));
   }
 
-  /** `x = k ln 2 + r`, |r| <= ln(2) / 2, k whole. */
+  /** `x = k ln 2 + r`, |r| <= ln(2) / 2, k whole and given as the bits of `ROUND + k`. */
   #reduce(x: V): { k: V; r: V } {
     const f = this.#f;
-    const k = f.let(f32x4.nearest(f32x4.mul(x, this.constant(1 / Math.LN2))));
-    const r = f.let(f.nmadd(k, this.constant(LN2.low), f.nmadd(k, this.constant(LN2.high), x)));
+    const k = f.let(f.madd(x, this.constant(1 / Math.LN2), this.constant(ROUND)));
+    const whole = f.let(f32x4.sub(k, this.constant(ROUND)));
+    const r = f.let(f.nmadd(whole, this.constant(LN2.low), f.nmadd(whole, this.constant(LN2.high), x)));
     return { k, r };
   }
 
@@ -198,9 +232,9 @@ export class VectorMath implements Arithmetic<V> {
     return this.#f.let(this.#f.madd(this.polynomial(expTail, r), this.#f.let(f32x4.mul(r, r)), r));
   }
 
-  /** 2^k of integer lanes from -126 to 127. */
+  /** 2^k of integer lanes from -126 to 127; bits above the low nine do not count. */
   #power(k: V): V {
-    return i32x4.shl(i32x4.add(k, this.#f.constant(i32x4.const(127))), 23);
+    return i32x4.add(i32x4.shl(k, 23), this.constant(1));
   }
 
   /** The magnitude of one, the sign of the other. */

@@ -1,7 +1,7 @@
 import type { Causal } from '../device.js';
 import type { FunctionBuilder, Local } from './assembler.js';
 import type { Engine } from './engine.js';
-import { f32, f32x4, i32, type Value } from './instructions.js';
+import { f32, f32x4, i32, type Value, v128 } from './instructions.js';
 import { across, eachVector, element, loadVector, storeVector } from './lanes.js';
 import { VectorMath } from './math.js';
 
@@ -78,11 +78,24 @@ const splat = (f: FunctionBuilder, x: Value<'f32'>): Local<'v128'> => f.let(f32x
 /** One row: the largest, the sum of exponentials of what lies below it, and the result. */
 function emitSoftmax(f: FunctionBuilder, out: I, x: I, n: I, log: boolean): void {
   const math = new VectorMath(f);
-  const most = f.let(f32x4.const(-Infinity));
-  eachVector(f, n, (at, count) => {
-    f.set(most, f32x4.max(most, loadVector(f, i32.add(x, at), count, -Infinity)));
+  // Several chains at once; a NaN passes over this but not over the sum.
+  const most = [0, 1, 2, 3].map(() => f.let(f32x4.const(-Infinity)));
+  const p = f.let(x);
+  const left = f.let(n);
+  f.block((end) => {
+    f.loop((again) => {
+      f.brIf(end, i32.lt(left, 16));
+      for (const [k, m] of most.entries()) f.set(m, f32x4.pmax(m, v128.load(p, 16 * k)));
+      f.increment(p, 64);
+      f.increment(left, -16);
+      f.br(again);
+    });
   });
-  const top = splat(f, across(f, most, 'max'));
+  eachVector(f, left, (at, count) => {
+    f.set(most[0], f32x4.pmax(most[0], loadVector(f, i32.add(p, at), count, -Infinity)));
+  });
+  f.set(most[0], f32x4.pmax(f32x4.pmax(most[0], most[1]), f32x4.pmax(most[2], most[3])));
+  const top = splat(f, across(f, most[0], 'max'));
   const sums = f.let(f32x4.const(0));
   eachVector(f, n, (at, count) => {
     const e = math.expNegative(math.sub(loadVector(f, i32.add(x, at), count, -Infinity), top));

@@ -53,6 +53,42 @@ describe('threads', () => {
     }
   });
 
+  it('share the work: two units that wait for each other both end', async () => {
+    engine = new Engine({ threads: 2 });
+    const kernel = engine.kernel('meet', ['i32', 'i32'], (f, from, to, flags, round) => {
+      const unit = f.local('i32');
+      const spin = f.local('i32');
+      f.for(unit, from, to, 1, () => {
+        f.store(i32.add(flags, i32.shl(unit, 2)), round);
+        const other = f.let(i32.add(flags, i32.shl(i32.xor(unit, 1), 2)));
+        f.set(spin, 0);
+        f.loop((again) => {
+          f.increment(spin, 1);
+          f.brIf(again, i32.and(i32.ne(i32.load(other), round), i32.lt(spin, 10_000_000)));
+        });
+        f.store(i32.add(flags, i32.shl(unit, 2)), i32.lt(spin, 10_000_000), 8);
+      });
+    });
+    const flags = engine.memory.allocate(16).address;
+    const met = () => engine?.memory.i32.slice(flags / 4 + 2, flags / 4 + 4);
+    for (let round = 1; round < 1000 && met()?.join() !== '1,1'; round++) {
+      engine.run(kernel, 2, 1, [flags, round + 1]);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect([...(met() ?? [])]).toEqual([1, 1]);
+  });
+
+  it('pass on that a kernel failed, and go on', () => {
+    engine = new Engine({ threads: 2 });
+    const trap = engine.kernel('trap', ['i32'], (f, from, _to, p) => f.store(p, from));
+    const out = engine.memory.allocate(32).address;
+    for (let round = 0; round < 50; round++) {
+      // The last word of 4 GiB, which this memory does not reach.
+      expect(() => engine?.run(trap, 8, 1, [-4])).toThrow();
+      engine.run(trap, 8, 1, [out]);
+    }
+  });
+
   it('is one thread in unshared memory when told so', () => {
     engine = new Engine({ threads: 1 });
     expect(engine.memory.shared).toBe(false);

@@ -27,6 +27,7 @@ const KERNEL = 6;
 const CODE_ADDRESS = 7;
 const CODE_BYTES = 8;
 const ARGUMENTS = 9;
+const FAILED = 10;
 const HEADER_BYTES = 64;
 
 /** Looks at the state this often before it sleeps: about 20 microseconds. */
@@ -52,24 +53,29 @@ const workerSource = `({ memory, address }) => {
       continue;
     }
     Atomics.add(words, ${ACTIVE}, 1);
-    let missing;
+    let code;
     const id = words[${KERNEL}];
     if (Atomics.load(words, ${STATE}) === state) {
       const run = kernels.get(id);
       if (run) {
         const units = words[${UNITS}], size = words[${CHUNK_UNITS}], chunks = words[${CHUNKS}];
-        const args = values.subarray(0, words[${ARGUMENTS}]);
-        for (let c = Atomics.add(words, ${NEXT}, 1); c < chunks; c = Atomics.add(words, ${NEXT}, 1)) {
-          run(c * size, Math.min(units, (c + 1) * size), ...args);
+        const args = values.slice(0, words[${ARGUMENTS}]);
+        try {
+          for (let c = Atomics.add(words, ${NEXT}, 1); c < chunks; c = Atomics.add(words, ${NEXT}, 1)) {
+            run(c * size, Math.min(units, (c + 1) * size), ...args);
+          }
+        } catch {
+          words[${FAILED}] = 1;
         }
         done = state;
       } else {
-        missing = new Uint8Array(memory.buffer, words[${CODE_ADDRESS}] >>> 0, words[${CODE_BYTES}]).slice();
-        missing = new Uint8Array(missing);
+        // A copy: the compiler takes no shared memory.
+        code = new Uint8Array(new Uint8Array(memory.buffer, words[${CODE_ADDRESS}] >>> 0, words[${CODE_BYTES}]));
       }
     }
     if (Atomics.sub(words, ${ACTIVE}, 1) === 1) Atomics.notify(words, ${ACTIVE});
-    if (missing) compile(id, missing);
+    // Compiled while the others go on; the worker then looks again whether there is work left.
+    if (code) compile(id, code);
   }
 }`;
 
@@ -102,7 +108,9 @@ export class ThreadPool {
   run(kernel: Kernel, units: number, minimum: number, args: readonly number[]): void {
     const words = this.#words;
     // More chunks than threads, so that one held up by the system does not hold up the rest.
-    const size = Math.max(minimum, Math.ceil(units / (4 * this.#threads)));
+    let size = Math.max(minimum, Math.ceil(units / (4 * this.#threads)));
+    // Large counts are elements: whole cache lines to each.
+    if (size >= 1024) size = Math.ceil(size / 64) * 64;
     const chunks = Math.ceil(units / size);
     if (kernel.published === 0) this.#publish(kernel);
     words[CHUNKS] = chunks;
@@ -113,6 +121,7 @@ export class ThreadPool {
     words[CODE_BYTES] = kernel.bytes.length;
     words[ARGUMENTS] = args.length;
     this.#values.set(args);
+    words[FAILED] = 0;
     Atomics.store(words, NEXT, 0);
     Atomics.add(words, STATE, 1);
     Atomics.notify(words, STATE);
@@ -124,6 +133,7 @@ export class ThreadPool {
       Atomics.add(words, STATE, 1);
       this.#join();
     }
+    if (words[FAILED] !== 0) throw new Error('a kernel failed in a worker');
   }
 
   dispose(): void {

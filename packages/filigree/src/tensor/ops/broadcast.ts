@@ -1,4 +1,3 @@
-import { rowMajor } from '../../kernels/views.js';
 import type { Tensor } from '../tensor.js';
 import { sum } from './reduce.js';
 
@@ -32,6 +31,6 @@ export function sumTo(g: Tensor, shape: readonly number[]): Tensor {
     if (d < lead || (shape[d - lead] === 1 && g.shape[d] !== 1)) axes.push(d);
   }
   if (axes.length === 0) return g;
-  const total = sum(g, axes);
-  return total.window(shape, rowMajor(shape), total.offset);
+  const total = sum(g, axes, true);
+  return total.window(shape, total.strides.slice(lead), total.offset);
 }

@@ -36,16 +36,22 @@ export function apply(name: ElementwiseName, ...operands: Operand[]): Tensor {
     name,
     tensors.map((t) => t.shape),
   );
-  const out = Tensor.allocate(shape, undefined, first.device);
+  const strides = tensors.map((t) => broadcastStrides(t, shape));
+  // A dimension along which no operand moves is computed once and stays stretched.
+  const stretched = shape.map((size, d) => size > 1 && strides.every((s) => s[d] === 0));
+  const work = shape.map((size, d) => (stretched[d] ? 1 : size));
+  const out = Tensor.allocate(work, undefined, first.device);
   first.device.elementwise(
     name,
     out.view(name),
-    tensors.map((t) => {
-      const view = t.view(name);
-      return { ...view, shape, strides: broadcastStrides(t, shape) };
-    }),
+    tensors.map((t, i) => ({ ...t.view(name), shape: work, strides: strides[i] })),
   );
-  return out;
+  if (!stretched.includes(true)) return out;
+  return out.window(
+    shape,
+    out.strides.map((s, d) => (stretched[d] ? 0 : s)),
+    0,
+  );
 }
 
 type Slope = (x: Tensor, y: Tensor, g: Tensor) => Tensor;

@@ -5,4 +5,17 @@ export { max, mean, min, sum } from './reduce.js';
 export { rotary } from './rotary.js';
 export { logSoftmax, softmax } from './softmax.js';
 export { sort, topK } from './sort.js';
-export { addAxis, assign, at, concat, contiguous, expand, permute, reshape, slice, stack, transpose } from './views.js';
+export {
+  addAxis,
+  alias,
+  assign,
+  at,
+  concat,
+  contiguous,
+  expand,
+  permute,
+  reshape,
+  slice,
+  stack,
+  transpose,
+} from './views.js';

@@ -101,30 +101,27 @@ function multiply(p: Plan, spec: string, a: Tensor, b: Tensor, alpha: number): T
   };
   const A = strides(p.a, a);
   const B = strides(p.b, b);
-  const k = mergeable(p.summed, sizes, [A, B]);
-  if (k > 0) {
-    // The summed labels cannot be walked as one: pack both operands with them last, in one order.
-    const pack = (t: Tensor, table: Map<string, number>, labels: string): Tensor => {
-      const order = [...labels].filter((l) => !p.summed.includes(l)).concat(p.summed);
-      return t
-        .window(
-          order.map((l) => sizes.get(l) ?? 1),
-          order.map((l) => table.get(l) ?? 0),
-          t.offset,
-        )
-        .packed();
-    };
-    const first = pack(a, A, p.a);
-    const second = pack(b, B, p.b);
+  const broken = [A, B].map((table) => mergeable(p.summed, sizes, [table]) > 0);
+  if (broken.includes(true)) {
+    // Summed labels that cannot be walked as one: such an operand is packed with them last.
     const relabel = (labels: string): string =>
       [...labels]
         .filter((l) => !p.summed.includes(l))
         .concat(p.summed)
         .join('');
-    const [x, y] = [relabel(p.a), relabel(p.b)];
-    const result = multiply({ ...p, a: x, b: y }, `${x},${y}->${p.out}`, first, second, alpha);
-    first.dispose();
-    second.dispose();
+    const pack = (t: Tensor, table: Map<string, number>, labels: string): Tensor =>
+      t
+        .window(
+          [...labels].map((l) => sizes.get(l) ?? 1),
+          [...labels].map((l) => table.get(l) ?? 0),
+          t.offset,
+        )
+        .packed();
+    const x = broken[0] ? { labels: relabel(p.a), t: pack(a, A, relabel(p.a)) } : { labels: p.a, t: a };
+    const y = broken[1] ? { labels: relabel(p.b), t: pack(b, B, relabel(p.b)) } : { labels: p.b, t: b };
+    const result = multiply({ ...p, a: x.labels, b: y.labels }, spec, x.t, y.t, alpha);
+    if (broken[0]) x.t.dispose();
+    if (broken[1]) y.t.dispose();
     return result;
   }
   const shape = [...p.out].map((l) => sizes.get(l) ?? 1);

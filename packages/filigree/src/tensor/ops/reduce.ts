@@ -1,5 +1,5 @@
 import type { Reduction } from '../../kernels/device.js';
-import { rowMajor, sizeOf } from '../../kernels/views.js';
+import { sizeOf } from '../../kernels/views.js';
 import { record } from '../tape.js';
 import { Tensor } from '../tensor.js';
 import { apply } from './elementwise.js';
@@ -8,8 +8,10 @@ import { contiguous } from './views.js';
 /** Reduces runs of neighbouring axes one after another, so that each run is one kernel call. Records no gradient. */
 function reduceAxes(op: Reduction, x: Tensor, axes: readonly number[]): Tensor {
   const reduced = new Set(axes);
-  let current = contiguous(x);
-  const shape = [...x.shape];
+  // A stretched dimension that stays is reduced once and stays stretched.
+  const stretched = x.shape.map((size, d) => size > 1 && x.strides[d] === 0 && !reduced.has(d));
+  const shape = x.shape.map((size, d) => (stretched[d] ? 1 : size));
+  let current = contiguous(x.window([...shape], x.strides, x.offset));
   for (let end = shape.length; end > 0; ) {
     if (!reduced.has(end - 1)) {
       end--;
@@ -27,7 +29,18 @@ function reduceAxes(op: Reduction, x: Tensor, axes: readonly number[]): Tensor {
     current = out;
     end = start;
   }
-  return current;
+  return current.window(
+    shape.map((size, d) => (stretched[d] ? x.shape[d] : size)),
+    current.strides.map((s, d) => (stretched[d] ? 0 : s)),
+    current.offset,
+  );
+}
+
+/** The reduced axes, now of size one, taken out. */
+function drop(x: Tensor, axes: readonly number[], keep: boolean): Tensor {
+  const reduced = new Set(axes);
+  const left = <T>(items: readonly T[]): T[] => items.filter((_, d) => keep || !reduced.has(d));
+  return x.window(left(x.shape), left(x.strides), x.offset);
 }
 
 /** Axes as given, negative ones resolved; all of them by default. */
@@ -41,27 +54,26 @@ function resolve(x: Tensor, axes: readonly number[] | number | undefined): numbe
   });
 }
 
-/** The shape after reduction. */
-function shapeAfter(x: Tensor, axes: readonly number[], keep: boolean): number[] {
-  const reduced = new Set(axes);
-  return x.shape.map((s, d) => (reduced.has(d) ? 1 : s)).filter((_, d) => keep || !reduced.has(d));
-}
-
-/** Gradient by stretching over the reduced axes. */
+/** The gradient `g` of the reduced tensor, stretched over the reduced axes of `x`. */
 function stretch(g: Tensor, x: Tensor, axes: readonly number[]): Tensor {
-  const kept = shapeAfter(x, axes, true);
-  const whole = contiguous(g);
   const reduced = new Set(axes);
-  const strides = rowMajor(kept).map((s, d) => (reduced.has(d) ? 0 : s));
-  return whole.window(x.shape, strides, whole.offset);
+  const kept = g.shape.length === x.shape.length;
+  let next = 0;
+  const strides = x.shape.map((_, d) => {
+    if (reduced.has(d)) {
+      if (kept) next++;
+      return 0;
+    }
+    return g.strides[next++];
+  });
+  return g.window(x.shape, strides, g.offset);
 }
 
 /** Sum over `axes` (all by default). `keep` leaves reduced axes in as size one. */
 export function sum(x: Tensor, axes?: readonly number[] | number, keep = false): Tensor {
   const list = resolve(x, axes);
   const total = reduceAxes('sum', x, list);
-  const shape = shapeAfter(x, list, keep);
-  const out = total.window(shape, rowMajor(shape), total.offset);
+  const out = drop(total, list, keep);
   return record('sum', out, [x], (g) => [stretch(g, x, list)]);
 }
 
@@ -70,8 +82,7 @@ export function mean(x: Tensor, axes?: readonly number[] | number, keep = false)
   const list = resolve(x, axes);
   const count = list.reduce((n, d) => n * x.shape[d], 1);
   const total = reduceAxes('sum', x, list);
-  const shape = shapeAfter(x, list, keep);
-  const out = apply('mul', total.window(shape, rowMajor(shape), total.offset), 1 / count);
+  const out = apply('mul', drop(total, list, keep), 1 / count);
   return record('mean', out, [x], (g) => [stretch(apply('mul', g, 1 / count), x, list)]);
 }
 
@@ -79,8 +90,7 @@ function extreme(op: 'max' | 'min'): (x: Tensor, axes?: readonly number[] | numb
   return (x, axes, keep = false) => {
     const list = resolve(x, axes);
     const best = reduceAxes(op, x, list);
-    const shape = shapeAfter(x, list, keep);
-    const out = best.window(shape, rowMajor(shape), best.offset);
+    const out = drop(best, list, keep);
     return record(op, out, [x], (g) => {
       const chosen = apply('equal', x, stretch(best, x, list));
       const ties = reduceAxes('sum', chosen, list);

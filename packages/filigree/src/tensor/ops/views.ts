@@ -10,7 +10,39 @@ export function contiguous(x: Tensor): Tensor {
   return record('contiguous', x.packed(), [x], (g) => [g]);
 }
 
-/** The same elements in another shape; one dimension may be -1 and is worked out. */
+/**
+ * Strides that show elements laid out by `shape` and `strides` in the shape `next`, or null where that needs a copy: each
+ * run of old dimensions that has the size of a run of new ones must walk evenly.
+ */
+function stridesFor(shape: readonly number[], strides: readonly number[], next: readonly number[]): number[] | null {
+  const old = shape.flatMap((size, d) => (size === 1 ? [] : [{ size, stride: strides[d] }]));
+  const result = new Array<number>(next.length).fill(0);
+  let d = 0;
+  let i = 0;
+  while (d < next.length) {
+    if (next[d] === 1) {
+      d++;
+      continue;
+    }
+    const start = d;
+    const first = i;
+    let left = next[d++];
+    let right = old[i++].size;
+    while (left !== right) {
+      if (left < right) left *= next[d++];
+      else right *= old[i++].size;
+    }
+    for (let j = first; j + 1 < i; j++) if (old[j].stride !== old[j + 1].stride * old[j + 1].size) return null;
+    let step = old[i - 1].stride;
+    for (let j = d - 1; j >= start; j--) {
+      result[j] = step;
+      step *= next[j];
+    }
+  }
+  return result;
+}
+
+/** The same elements in another shape; one dimension may be -1 and is worked out. Copies only where it must. */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const known = shape.filter((d) => d !== -1);
   const missing = shape.length - known.length;
@@ -19,9 +51,15 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   if (missing > 1 || !Number.isInteger(rest) || sizeOf(full) !== x.size) {
     throw new RangeError(`reshape: [${x.shape}] has ${x.size} elements and does not fit [${shape}]`);
   }
-  const packed = contiguous(x);
-  const out = packed.window(full, rowMajor(full), packed.offset);
-  return record('reshape', out, [packed], (g) => [reshape(g, packed.shape)]);
+  const strides = x.size === 0 ? rowMajor(full) : stridesFor(x.shape, x.strides, full);
+  const source = strides ? x : contiguous(x);
+  const out = source.window(full, strides ?? rowMajor(full), source.offset);
+  return record('reshape', out, [source], (g) => [reshape(g, source.shape)]);
+}
+
+/** A tensor of its own on the same elements, so that gradients by it can be told from those by `x`. No copy. */
+export function alias(x: Tensor): Tensor {
+  return record('alias', x.window(x.shape, x.strides, x.offset), [x], (g) => [g]);
 }
 
 /** Reorders dimensions: dimension `d` of the result is `order[d]` of `x`. No copy. */

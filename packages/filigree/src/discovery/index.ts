@@ -1,0 +1,29 @@
+export { defaultMemory, type Progress } from './batches.js';
+export { eap } from './eap.js';
+export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
+export {
+  type Evaluation,
+  type EvaluationOptions,
+  evaluateCircuit,
+  evaluateScores,
+  fractions,
+  type Measured,
+  measureCircuits,
+} from './evaluate.js';
+export { type ExactOptions, exactPatching } from './exact.js';
+export { EdgeGraph } from './graph.js';
+export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
+export { runCircuits } from './run-circuit.js';
+export type { EdgeScores } from './scores.js';
+export { readScores, type ScoresFile, scoresFile } from './scores-file.js';
+export {
+  complement,
+  countEdges,
+  type EdgeSet,
+  prune,
+  type Ranking,
+  rank,
+  selectThreshold,
+  selectTop,
+} from './select.js';
+export { fromCircuit, toCircuit } from './to-circuit.js';

@@ -1,0 +1,77 @@
+import type { Transformer } from '../nn/transformer.js';
+import type { Pair } from '../tasks/task.js';
+import { assign, at, noGrad, permute, scope, slice, sub, Tensor } from '../tensor/index.js';
+import type { EdgeGraph } from './graph.js';
+
+/** Pairs that go through the model together, shorter ones padded on the right. */
+export interface Batch {
+  readonly pairs: readonly Pair[];
+  readonly clean: readonly (readonly number[])[];
+  readonly corrupt: readonly (readonly number[])[];
+  /** Position of each pair's last token: its logits are the answer. */
+  readonly last: readonly number[];
+}
+
+export function makeBatch(pairs: readonly Pair[]): Batch {
+  return {
+    pairs,
+    clean: pairs.map((p) => p.clean),
+    corrupt: pairs.map((p) => p.corrupt),
+    last: pairs.map((p) => p.clean.length - 1),
+  };
+}
+
+/** What a run writes into the residual stream: `[sources, batch, positions, width]`, and its logits `[batch, vocabulary]`. */
+export interface SourceValues {
+  readonly values: Tensor;
+  readonly logits: Tensor;
+}
+
+/** Copies what one component wrote into its places of a table of sources. `value` is the site's tensor. */
+export function storeSources(table: Tensor, first: number, value: Tensor, perHead: boolean): void {
+  if (perHead) assign(slice(table, 0, first, first + value.shape[2]), permute(value, [2, 0, 1, 3]));
+  else assign(at(table, 0, first), value);
+}
+
+/** Where a site's value belongs in a table of sources; undefined for other sites. */
+export function sourcePlaces(graph: EdgeGraph): Map<string, { first: number; perHead: boolean }> {
+  const places = new Map([['blocks.0.resid_pre', { first: 0, perHead: false }]]);
+  for (let layer = 0; layer < graph.config.layers; layer++) {
+    const first = graph.firstSource(layer);
+    places.set(`blocks.${layer}.attn.result`, { first, perHead: true });
+    if (graph.config.mlpWidth > 0)
+      places.set(`blocks.${layer}.mlp_out`, { first: first + graph.config.heads, perHead: false });
+  }
+  return places;
+}
+
+/** Runs the model on one side of a batch and collects what every source writes. No gradients. */
+export function runSources(
+  model: Transformer,
+  graph: EdgeGraph,
+  tokens: readonly (readonly number[])[],
+  last: readonly number[],
+): SourceValues {
+  return scope(() =>
+    noGrad(() => {
+      const places = sourcePlaces(graph);
+      const length = Math.max(...tokens.map((row) => row.length));
+      const values = Tensor.allocate([graph.sources.length, tokens.length, length, model.config.width]);
+      const { logits } = model.run(tokens, {
+        at: last,
+        results: true,
+        edit(site, value) {
+          const place = places.get(site);
+          if (place) storeSources(values, place.first, value, place.perHead);
+          return value;
+        },
+      });
+      return { values, logits };
+    }),
+  );
+}
+
+/** Change of every source when it takes its corrupted value, `corrupt - clean`. */
+export function sourceDifferences(clean: SourceValues, corrupt: SourceValues): Tensor {
+  return noGrad(() => sub(corrupt.values, clean.values));
+}

@@ -1,0 +1,50 @@
+import { InputError } from '../errors.js';
+import type { TransformerConfig } from './config.js';
+
+const names = { llama: 'LlamaForCausalLM', mistral: 'MistralForCausalLM', qwen2: 'Qwen2ForCausalLM' } as const;
+
+const activations = { silu: 'silu', gelu: 'gelu', geluTanh: 'gelu_pytorch_tanh', relu: 'relu' } as const;
+
+/**
+ * Writes a configuration as Hugging Face `config.json` (an object to stringify); `readConfig` reads it back unchanged.
+ * @throws InputError for GPT-2, and for what the family's files cannot say, such as biases in a Mistral model
+ */
+export function writeConfig(config: TransformerConfig): Record<string, unknown> {
+  const { architecture, biases } = config;
+  if (architecture === 'gpt2')
+    throw new InputError('models of the GPT-2 family cannot be written; only the Llama family can');
+  const isLlama = architecture === 'llama';
+  const sayable =
+    config.norm === 'rms' &&
+    config.gated &&
+    config.positions === 'rotary' &&
+    config.rotaryWidth === config.headWidth &&
+    (isLlama
+      ? biases.qkv === biases.attentionOut
+      : biases.qkv === (architecture === 'qwen2') && !biases.attentionOut) &&
+    (isLlama || !biases.mlp);
+  if (!sayable) {
+    throw new InputError(
+      `a ${architecture} config.json cannot say this norm, MLP, kind of positions or choice of biases`,
+    );
+  }
+  return {
+    architectures: [names[architecture]],
+    model_type: architecture,
+    vocab_size: config.vocabulary,
+    hidden_size: config.width,
+    intermediate_size: config.mlpWidth,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    num_key_value_heads: config.kvHeads,
+    head_dim: config.headWidth,
+    hidden_act: activations[config.activation],
+    max_position_embeddings: config.context,
+    rms_norm_eps: config.normEps,
+    rope_theta: config.rotaryBase,
+    tie_word_embeddings: config.tied,
+    ...(isLlama ? { attention_bias: biases.qkv, mlp_bias: biases.mlp } : { sliding_window: null }),
+    bos_token_id: config.bos ?? null,
+    eos_token_id: config.eos ?? null,
+  };
+}

@@ -1,0 +1,274 @@
+import { InputError } from '../errors.js';
+import {
+  add,
+  alias,
+  einsum,
+  expand,
+  gather,
+  gelu,
+  geluTanh,
+  mul,
+  relu,
+  reshape,
+  rotary,
+  Scope,
+  silu,
+  slice,
+  softmax,
+  sum,
+  type Tensor,
+  tagged,
+  tensor,
+} from '../tensor/index.js';
+import type { KeyValueCache } from './cache.js';
+import type { TransformerConfig } from './config.js';
+import { norm } from './norm.js';
+import { type BlockWeights, type Parameters, type Weights, weightsOf } from './weights.js';
+
+/** Token ids, one row per sequence; rows are padded on the right to the longest. */
+export type Tokens = readonly (readonly number[])[];
+
+export interface RunOptions {
+  /** Called at every site in order of computation; what it returns takes the site's place. */
+  edit?: (site: string, value: Tensor) => Tensor;
+  /** Sites to keep in the result, by full name. */
+  sites?: Iterable<string>;
+  /** In these layers each head reads its own copies of the residual stream: `q_input`, `k_input`, `v_input` are `[b, t, heads, width]`. */
+  split?: boolean | ((layer: number) => boolean);
+  /** Makes `attn.result`, what each head writes, and lets `attn_out` be their sum. Implied where the site is kept. */
+  results?: boolean;
+  /** Position of each sequence whose logits are wanted: logits are `[b, vocabulary]` then. */
+  at?: readonly number[];
+  /** Starts from a residual stream `[b, t, width]` at the entrance of a layer instead of from tokens. */
+  from?: { readonly layer: number; readonly residual: Tensor };
+  /** Continues after the positions stored here, and stores the new ones. */
+  cache?: KeyValueCache;
+}
+
+export interface Run {
+  /** `[b, t, vocabulary]`, or `[b, vocabulary]` with `at`. */
+  readonly logits: Tensor;
+  /** A kept site. Throws RangeError when it was not asked for. */
+  site(name: string): Tensor;
+}
+
+const activations = { silu, gelu, geluTanh, relu };
+
+/**
+ * A decoder-only transformer (Llama, Mistral, Qwen2, GPT-2 families) whose activations can be read, replaced and
+ * differentiated at named sites (`siteNames`). Shapes: residual sites `[b, t, width]`; `attn.q`, `.z` `[b, t, heads, headWidth]`;
+ * `attn.k`, `.v` the same, with `kvHeads` heads where the layer is not split; `attn.scores` (before masking), `.pattern`
+ * `[b, heads, t, s]`; `attn.result` `[b, t, heads, width]`; scales end in 1; MLP sites `[b, t, mlpWidth]`.
+ */
+export class Transformer {
+  private readonly owner = new Scope();
+  private readonly angles: { cos: Tensor; sin: Tensor } | undefined;
+  private readonly weights: Weights;
+
+  /** Takes over the parameters, named and shaped as `parameterShapes` says. Throws InputError when one is missing. */
+  constructor(
+    readonly config: TransformerConfig,
+    readonly parameters: Parameters,
+  ) {
+    for (const parameter of parameters.values()) this.owner.add(parameter);
+    this.weights = this.owner.run(() => weightsOf(config, parameters));
+    if (config.positions === 'rotary') this.angles = this.owner.run(() => rotaryAngles(config));
+  }
+
+  /** Frees the parameters too. */
+  dispose(): void {
+    this.owner.dispose();
+  }
+
+  /** Throws InputError for sequences that are empty, longer than the context, or hold unknown tokens. */
+  check(tokens: Tokens): void {
+    for (const row of tokens) {
+      if (row.length === 0) throw new InputError('A prompt is empty; it needs at least one token.');
+      if (row.length > this.config.context) {
+        throw new InputError(
+          `A prompt has ${row.length} tokens, but the model's context is ${this.config.context}; shorten it.`,
+        );
+      }
+      const stranger = row.find((id) => !(Number.isInteger(id) && id >= 0 && id < this.config.vocabulary));
+      if (stranger !== undefined) {
+        throw new InputError(`Token id ${stranger} is outside the model's vocabulary of ${this.config.vocabulary}.`);
+      }
+    }
+  }
+
+  /** Logits and the sites asked for. `tokens` may be empty with `from`. */
+  run(tokens: Tokens, options: RunOptions = {}): Run {
+    const wanted = new Set(options.sites);
+    const kept = new Map<string, Tensor>();
+    const visit = (name: string, value: Tensor): Tensor => {
+      const result = options.edit ? options.edit(name, value) : value;
+      if (wanted.has(name)) kept.set(name, result);
+      return result;
+    };
+    const { config } = this;
+    const weights = this.currentWeights();
+    const first = options.from?.layer ?? 0;
+    let x = options.from?.residual ?? visit('embed', this.embed(weights, tokens, options.cache?.length ?? 0));
+    for (let layer = first; layer < config.layers; layer++)
+      x = this.block(layer, weights.blocks[layer], x, visit, wanted, options);
+    if (options.cache) options.cache.length += x.shape[1];
+    x = visit('final_in', alias(x));
+    if (options.at) {
+      const length = x.shape[1];
+      const rows = options.at.map((t, b) => b * length + t);
+      x = gather(reshape(x, [-1, config.width]), tensor(rows, [rows.length], 'i32', x.device));
+    }
+    const { normalized, output } = norm(x, weights.finalNorm, config, (s) => visit('ln_final.scale', s));
+    visit('ln_final.normalized', normalized);
+    const labels = options.at ? 'bd,vd->bv' : 'btd,vd->btv';
+    const logits = visit('logits', einsum(labels, output, weights.unembed));
+    return {
+      logits,
+      site(name) {
+        const value = kept.get(name);
+        if (!value) throw new RangeError(`site '${name}' was not kept in this run`);
+        return value;
+      },
+    };
+  }
+
+  /** Made anew while parameters are trained, so that gradients reach the parameters through the views. */
+  private currentWeights(): Weights {
+    const training = [...this.parameters.values()].some((p) => p.tracked);
+    return training ? weightsOf(this.config, this.parameters) : this.weights;
+  }
+
+  private embed(weights: Weights, tokens: Tokens, start: number): Tensor {
+    this.check(tokens);
+    const length = Math.max(...tokens.map((row) => row.length));
+    if (start + length > this.config.context) {
+      throw new InputError(`The text reaches ${start + length} tokens, but the context is ${this.config.context}.`);
+    }
+    const ids = new Int32Array(tokens.length * length);
+    tokens.forEach((row, b) => {
+      ids.set(row, b * length);
+    });
+    const embedded = gather(weights.embed, tensor(ids, [tokens.length, length], 'i32', weights.embed.device));
+    const { positions } = weights;
+    return positions ? add(embedded, slice(positions, 0, start, start + length)) : embedded;
+  }
+
+  private block(
+    layer: number,
+    w: BlockWeights,
+    input: Tensor,
+    visit: (name: string, value: Tensor) => Tensor,
+    wanted: ReadonlySet<string>,
+    options: RunOptions,
+  ): Tensor {
+    const { config } = this;
+    const at = (name: string, value: Tensor): Tensor => visit(`blocks.${layer}.${name}`, value);
+    const x = at('resid_pre', input);
+    const attention = this.attention(layer, w, x, at, wanted, options);
+    const mid = at('resid_mid', add(x, at('attn_out', attention)));
+    if (!w.mlp) return at('resid_post', mid);
+    const { output } = norm(at('mlp_in', alias(mid)), w.norm2, config, (s) => at('ln2.scale', s));
+    const act = activations[config.activation];
+    const linear = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
+      const z = einsum('btd,hd->bth', y, weight);
+      return bias ? add(z, bias) : z;
+    };
+    let hidden: Tensor;
+    if (w.mlp.gate) {
+      const gate = at('mlp.pre', linear(output, w.mlp.gate, w.mlp.gateBias));
+      const up = at('mlp.pre_linear', linear(output, w.mlp.in, w.mlp.inBias));
+      const activated = tagged('act', () => act(gate));
+      hidden = tagged('gate', () => mul(activated, up));
+    } else {
+      const pre = at('mlp.pre', linear(output, w.mlp.in, w.mlp.inBias));
+      hidden = tagged('act', () => act(pre));
+    }
+    const written = at('mlp_out', linear(at('mlp.post', hidden), w.mlp.out, w.mlp.outBias));
+    return at('resid_post', add(mid, written));
+  }
+
+  private attention(
+    layer: number,
+    { attention: w, norm1 }: BlockWeights,
+    x: Tensor,
+    at: (name: string, value: Tensor) => Tensor,
+    wanted: ReadonlySet<string>,
+    options: RunOptions,
+  ): Tensor {
+    const { config } = this;
+    const { heads, kvHeads, headWidth } = config;
+    const [batch, length, width] = x.shape;
+    const shared = heads / kvHeads;
+    const split = typeof options.split === 'function' ? options.split(layer) : (options.split ?? false);
+    const scale = (s: Tensor): Tensor => at('ln1.scale', s);
+
+    const project = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
+      const z = einsum(split ? 'bthd,hed->bthe' : 'btd,hed->bthe', y, weight);
+      return bias ? add(z, bias) : z;
+    };
+    /** Key-value weights repeated for the heads that share them, `[kvHeads, …] -> [heads, …]`. */
+    const ungroup = (weight: Tensor): Tensor => {
+      if (weight.shape[0] === heads) return weight;
+      const [first, ...rest] = weight.shape;
+      return reshape(expand(reshape(weight, [first, 1, ...rest]), [first, shared, ...rest]), [heads, ...rest]);
+    };
+    let q: Tensor;
+    let k: Tensor;
+    let v: Tensor;
+    if (split) {
+      const read = (site: string, weight: Tensor, bias: Tensor | undefined): Tensor => {
+        const copies = expand(reshape(x, [batch, length, 1, width]), [batch, length, heads, width]);
+        return project(norm(at(site, copies), norm1, config, scale).output, ungroup(weight), bias && ungroup(bias));
+      };
+      q = read('q_input', w.q, w.qBias);
+      k = read('k_input', w.k, w.kBias);
+      v = read('v_input', w.v, w.vBias);
+    } else {
+      const { output } = norm(x, norm1, config, scale);
+      q = project(output, w.q, w.qBias);
+      k = project(output, w.k, w.kBias);
+      v = project(output, w.v, w.vBias);
+    }
+    q = at('attn.q', q);
+    k = at('attn.k', k);
+    v = at('attn.v', v);
+
+    const start = options.cache?.length ?? 0;
+    if (this.angles) {
+      const cos = slice(this.angles.cos, 0, start, start + length);
+      const sin = slice(this.angles.sin, 0, start, start + length);
+      q = rotary(q, cos, sin);
+      k = rotary(k, cos, sin);
+    }
+    if (options.cache) ({ keys: k, values: v } = options.cache.extend(layer, k, v));
+    const keys = k.shape[1];
+    const groups = k.shape[2];
+    const grouped = reshape(q, [batch, length, groups, heads / groups, headWidth]);
+    const products = einsum('btgrd,bsgd->bgrts', grouped, k, 1 / Math.sqrt(headWidth));
+    const scores = at('attn.scores', reshape(products, [batch, heads, length, keys]));
+    const pattern = at(
+      'attn.pattern',
+      tagged('pattern', () => softmax(scores, { queries: length, shift: start })),
+    );
+    const weighted = reshape(pattern, [batch, groups, heads / groups, length, keys]);
+    const z = at('attn.z', reshape(einsum('bgrts,bsgd->btgrd', weighted, v), [batch, length, heads, headWidth]));
+    let out: Tensor;
+    if (options.results || wanted.has(`blocks.${layer}.attn.result`)) {
+      out = sum(at('attn.result', einsum('bthe,dhe->bthd', z, w.out)), 2);
+    } else {
+      out = einsum('bthe,dhe->btd', z, w.out);
+    }
+    return w.outBias ? add(out, w.outBias) : out;
+  }
+}
+
+/** Cosines and sines of the rotary angles, `[context, rotaryWidth / 2]` each. */
+function rotaryAngles(config: TransformerConfig): { cos: Tensor; sin: Tensor } {
+  const half = config.rotaryWidth / 2;
+  const angles = Float64Array.from({ length: config.context * half }, (_, i) => {
+    const position = Math.floor(i / half);
+    return position * config.rotaryBase ** (-(i % half) / half);
+  });
+  const shape = [config.context, half];
+  return { cos: tensor(angles.map(Math.cos), shape), sin: tensor(angles.map(Math.sin), shape) };
+}

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { createTokenizer } from '../nn/tokenizer.js';
+import { trainTokenizer } from '../nn/train-tokenizer.js';
+import { corpus, mixture } from './corpus.js';
+import { findTask, tasks } from './registry.js';
+import type { TextPair } from './task.js';
+import { taskPairs } from './tokenize.js';
+import { familiar, heldBracketWords, heldRhymeWords, heldStems } from './words.js';
+
+function take<T>(source: Iterable<T>, count: number): T[] {
+  const list: T[] = [];
+  for (const value of source) {
+    list.push(value);
+    if (list.length === count) break;
+  }
+  return list;
+}
+
+const passages = (name: string, count: number): string[] =>
+  take(corpus({ seed: 5, ingredients: mixture.filter((ingredient) => ingredient.name === name) }), count);
+const pairs = (name: string): TextPair[] =>
+  take(findTask(name).texts({ seed: 1, part: 'evaluation', oneToken: () => false }), 300);
+const words = (text: string): string[] => text.match(/[A-Za-z]+/g) ?? [];
+const text = take(corpus({ seed: 1 }), 20_000);
+
+describe('corpus', () => {
+  it('is the same for the same seed, and holds every ingredient as often as it should', () => {
+    expect(take(corpus({ seed: 3 }), 50)).toEqual(take(corpus({ seed: 3 }), 50));
+    expect(take(corpus({ seed: 3 }), 50)).not.toEqual(take(corpus({ seed: 4 }), 50));
+    const total = mixture.reduce((sum, { weight }) => sum + weight, 0);
+    const stories = mixture.find(({ name }) => name === 'stories')!;
+    const rate =
+      text.filter((passage) => /\b(She|He|They|Her|His|girl|boy)\b.*\./.test(passage) && !/["':=[({]/.test(passage))
+        .length / text.length;
+    expect(Math.abs(rate - stories.weight / total)).toBeLessThan(0.1);
+  });
+
+  it('never names a held-out name, and no familiar one when asked so', () => {
+    const held = new Set(heldStems.flatMap((stem) => [stem + 'a', stem + 'o']));
+    expect(text.flatMap(words).filter((word) => held.has(word))).toEqual([]);
+    const known = new Set<string>([...familiar.girls, ...familiar.boys]);
+    expect(text.flatMap(words).some((word) => known.has(word))).toBe(true);
+    expect(
+      take(corpus({ seed: 1, names: 'paired' }), 5000)
+        .flatMap(words)
+        .filter((word) => known.has(word)),
+    ).toEqual([]);
+  });
+
+  it('never has a prompt of a task, nor its template', () => {
+    const all = text.join('\n');
+    for (const { name } of tasks) {
+      for (const { clean, corrupt } of pairs(name)) {
+        expect(all.includes(clean)).toBe(false);
+        expect(all.includes(corrupt)).toBe(false);
+      }
+    }
+    // A name after one of the task's openers, or before one of its deeds.
+    const stories = passages('stories', 10_000).join('\n');
+    expect(stories.match(/(One day|Today|One morning|Then), (?!she|he|they)[A-Z]/)).toBeNull();
+    expect(
+      stories.match(/\b(?!She|He|They)[A-Z][a-z]+ (went to|saw a|wanted to play|found a|played with)\b/),
+    ).toBeNull();
+    for (const lead of [
+      'They sang:',
+      'Mom said:',
+      'She sang:',
+      'He sang:',
+      'The box has',
+      'room =',
+      'We see',
+      'Mom said, ',
+      'write(',
+      'read(',
+    ]) {
+      expect(all.includes(lead)).toBe(false);
+    }
+  });
+
+  it('keeps the words that the tasks ask about out of rhymes and brackets', () => {
+    for (const rhyme of passages('rhymes', 2000)) {
+      expect(words(rhyme.split(':')[1]).filter((word) => heldRhymeWords.includes(word))).toEqual([]);
+    }
+    for (const list of passages('lists', 2000)) {
+      const inside = list.slice(list.search(/[[({]/));
+      expect(words(inside).filter((word) => heldBracketWords.includes(word))).toEqual([]);
+    }
+  });
+
+  it('has repeats in rhymes, balanced brackets in lists, and closed quotations', () => {
+    for (const rhyme of passages('rhymes', 300)) {
+      const row = words(rhyme.split(':')[1]);
+      expect(new Set(row).size).toBeLessThan(row.length + (/\d/.test(rhyme) ? 1 : 0));
+    }
+    for (const list of passages('lists', 300)) {
+      const stack: string[] = [];
+      for (const letter of list) {
+        const open = '([{'.indexOf(letter);
+        if (open >= 0) stack.push(')]}'[open]);
+        else if (')]}'.includes(letter)) expect(stack.pop()).toBe(letter);
+      }
+      expect(stack).toEqual([]);
+    }
+    for (const talk of passages('sayings', 300)) expect(talk.replace(/(["'])[^"']*\1/g, '')).not.toMatch(/["']/);
+  });
+});
+
+describe("the tokenizer of our own model's text", () => {
+  const files = trainTokenizer(take(corpus({ seed: 1, names: 'paired' }), 20_000), { size: 640 });
+  const tokenizer = createTokenizer(files.tokenizer, files.config, { vocabulary: 640 });
+
+  it('gives the text back', () => {
+    for (const passage of text.slice(0, 1000)) expect(tokenizer.decode(tokenizer.encode(passage))).toBe(passage);
+  });
+
+  it('has pairs of every task in both parts, with names from the held-out stems', () => {
+    for (const task of tasks) {
+      for (const part of ['discovery', 'evaluation'] as const) {
+        expect(taskPairs(task, tokenizer, { count: 200, part, context: 64 }).pairs).toHaveLength(200);
+      }
+    }
+    for (const { text } of taskPairs(findTask('pronoun'), tokenizer, { count: 100 }).pairs) {
+      expect(heldStems.some((stem) => text!.clean.includes(` ${stem}a `) || text!.clean.includes(` ${stem}o `))).toBe(
+        true,
+      );
+    }
+  });
+
+  it('reads Lily and Tim in equally many tokens, so that a prompt can tell them apart', () => {
+    const count = (word: string): number => tokenizer.encode(word, { bos: false }).length;
+    expect(count(' Lily')).toBe(count(' Tim'));
+  });
+});

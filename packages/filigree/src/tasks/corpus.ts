@@ -1,0 +1,53 @@
+import { Random } from '../tensor/random.js';
+import { list } from './lists.js';
+import { rhyme } from './rhymes.js';
+import { talk } from './sayings.js';
+import { type NameKind, story } from './stories.js';
+
+/** One kind of passage in the training text and how often it is drawn, relative to the others. */
+export interface Ingredient {
+  name: string;
+  weight: number;
+  passage(d: Random, names: NameKind): string;
+}
+
+/** What the training text of our own model is made of; each ingredient teaches one behaviour. */
+export const mixture: readonly Ingredient[] = [
+  { name: 'stories', weight: 4, passage: story },
+  { name: 'rhymes', weight: 3, passage: rhyme },
+  { name: 'lists', weight: 3, passage: list },
+  { name: 'sayings', weight: 2, passage: talk },
+];
+
+/** What text to write. */
+export interface CorpusOptions {
+  seed?: number;
+  /**
+   * `paired` leaves the familiar names (Lily, Tim) out. The tokenizer of our own model is trained on such text, so that
+   * it reads every name by its pieces and has an ending to tell the gender by.
+   */
+  names?: NameKind;
+  ingredients?: readonly Ingredient[];
+}
+
+/**
+ * Passages of plain text without end, one document each: the training text of our own model. The same seed gives the same
+ * text. What the tasks ask about is held out of it: each ingredient says what.
+ */
+export function* corpus({
+  seed = 0,
+  names = 'all',
+  ingredients = mixture,
+}: CorpusOptions = {}): Generator<string, never> {
+  const d = new Random(seed).fork('corpus');
+  const total = ingredients.reduce((sum, { weight }) => sum + weight, 0);
+  for (;;) {
+    let left = d.uniform() * total;
+    for (const { weight, passage } of ingredients) {
+      left -= weight;
+      if (left >= 0) continue;
+      yield passage(d, names);
+      break;
+    }
+  }
+}

@@ -1,0 +1,5 @@
+export { corpus, mixture } from './corpus.js';
+export { readPairs } from './jsonl.js';
+export { findTask, tasks } from './registry.js';
+export type { Pair, Part, Task, TaskMetric, TextPair } from './task.js';
+export { type FittedPairs, taskPairs } from './tokenize.js';

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { InputError } from '../errors.js';
+import { brackets } from './bracket.js';
+import { findTask, tasks } from './registry.js';
+import { type Part, partOf, type TextPair } from './task.js';
+import { familiar, heldStems } from './words.js';
+
+const parts: readonly Part[] = ['discovery', 'evaluation'];
+const none = (): boolean => false;
+
+function take(name: string, count: number, seed: number, part: Part, oneToken?: (word: string) => boolean): TextPair[] {
+  const pairs: TextPair[] = [];
+  for (const pair of findTask(name).texts({ seed, part, oneToken })) {
+    pairs.push(pair);
+    if (pairs.length === count) break;
+  }
+  return pairs;
+}
+
+/** Both directions of a pair: the corrupted prompt must ask for the wrong answer as the clean one asks for the right one. */
+function questions({ clean, corrupt, answer, wrong }: TextPair): [prompt: string, answer: unknown][] {
+  return [
+    [clean, answer],
+    [corrupt, wrong],
+  ];
+}
+
+describe.each(tasks.map(({ name }) => name))('task %s', (name) => {
+  it('gives the same pairs for the same seed and others for another', () => {
+    expect(take(name, 30, 3, 'discovery')).toEqual(take(name, 30, 3, 'discovery'));
+    expect(take(name, 30, 3, 'discovery')).not.toEqual(take(name, 30, 4, 'discovery'));
+  });
+
+  it.each([undefined, none])('never has a pair, or its mirror image, in both parts', (oneToken) => {
+    const seen = parts.map((part) => {
+      const pairs = [1, 2, 3].flatMap((seed) => take(name, 300, seed, part, oneToken));
+      for (const pair of pairs) expect(partOf(pair)).toBe(part);
+      return new Set(pairs.flatMap(({ clean, corrupt }) => [clean + '\n' + corrupt, corrupt + '\n' + clean]));
+    });
+    expect([...seen[0]].filter((pair) => seen[1].has(pair))).toEqual([]);
+  });
+
+  it('has prompts that differ and answers that differ, and many different pairs', () => {
+    const pairs = take(name, 500, 1, 'evaluation');
+    for (const pair of pairs) {
+      expect(pair.clean).not.toBe(pair.corrupt);
+      expect(pair.answer).not.toBe(pair.wrong);
+    }
+    expect(new Set(pairs.map(({ clean, corrupt }) => clean + corrupt)).size).toBeGreaterThan(200);
+  });
+
+  it('has every answer on both sides about equally often', () => {
+    const pairs = take(name, 600, 9, 'discovery');
+    const counts = new Map<string, number>();
+    for (const { answer } of pairs) counts.set(String(answer), (counts.get(String(answer)) ?? 0) + 1);
+    expect(Math.max(...counts.values())).toBeLessThan((600 / counts.size) * 2.5);
+  });
+});
+
+describe('pronoun', () => {
+  const nameOf = (prompt: string): string =>
+    prompt
+      .split(' ')
+      .slice(1)
+      .find((word) => /^[A-Z]/.test(word)) ?? prompt.split(' ')[1];
+
+  it('asks for She after girls and He after boys', () => {
+    const girls = new Set<string>([...familiar.girls, ...heldStems.map((stem) => stem + 'a')]);
+    const boys = new Set<string>([...familiar.boys, ...heldStems.map((stem) => stem + 'o')]);
+    for (const oneToken of [undefined, none]) {
+      for (const [prompt, answer] of take('pronoun', 300, 2, 'discovery', oneToken).flatMap(questions)) {
+        const name = nameOf(prompt);
+        expect(girls.has(name) !== boys.has(name)).toBe(true);
+        expect(answer).toBe(girls.has(name) ? ' She' : ' He');
+      }
+    }
+  });
+
+  it('uses different names in the two parts where there are enough', () => {
+    for (const oneToken of [undefined, none]) {
+      const [a, b] = parts.map((part) => take('pronoun', 500, 1, part, oneToken));
+      const names = new Set(a.flatMap(({ clean, corrupt }) => [nameOf(clean), nameOf(corrupt)]));
+      for (const { clean, corrupt } of b) {
+        expect(names.has(nameOf(clean))).toBe(false);
+        expect(names.has(nameOf(corrupt))).toBe(false);
+      }
+    }
+  });
+
+  it('keeps to the familiar names that are one token, however few', () => {
+    const oneToken = (word: string): boolean => [' Lily', ' Tim'].includes(word);
+    const names = take('pronoun', 100, 1, 'evaluation', oneToken).flatMap(({ clean, corrupt }) =>
+      [clean, corrupt].map(nameOf),
+    );
+    expect(new Set(names)).toEqual(new Set(['Lily', 'Tim']));
+  });
+});
+
+describe('induction', () => {
+  it('asks for the word after the only earlier occurrence of the last one', () => {
+    for (const [prompt, answer] of take('induction', 300, 2, 'discovery').flatMap(questions)) {
+      const words = prompt.split(': ')[1].split(' ');
+      const last = words.pop()!;
+      expect(words.filter((word) => word === last)).toHaveLength(1);
+      expect(new Set(words).size).toBe(words.length);
+      expect(answer).toBe(' ' + words[words.indexOf(last) + 1]);
+    }
+  });
+
+  it('differs in the last word only', () => {
+    for (const { clean, corrupt } of take('induction', 100, 2, 'evaluation')) {
+      expect(clean.slice(0, clean.lastIndexOf(' '))).toBe(corrupt.slice(0, corrupt.lastIndexOf(' ')));
+    }
+  });
+});
+
+describe('bracket', () => {
+  it('asks for the closer on top of the stack', () => {
+    const closer = new Map<string, string>(brackets);
+    for (const [prompt, answer] of take('bracket', 500, 2, 'discovery').flatMap(questions)) {
+      const stack: string[] = [];
+      for (const letter of prompt) {
+        const close = closer.get(letter);
+        if (close !== undefined) stack.push(close);
+        else if (')]}'.includes(letter)) expect(stack.pop()).toBe(letter);
+      }
+      expect(stack.length).toBeGreaterThan(0);
+      expect(answer).toBe(stack.at(-1));
+    }
+  });
+
+  it('differs in one letter only, often with a closed group behind it', () => {
+    const pairs = take('bracket', 300, 2, 'evaluation');
+    for (const { clean, corrupt } of pairs) {
+      expect([...clean].filter((letter, i) => letter !== corrupt[i])).toHaveLength(1);
+      expect(clean).toHaveLength(corrupt.length);
+    }
+    expect(pairs.filter(({ clean }) => /[)\]}]/.test(clean)).length).toBeGreaterThan(100);
+  });
+});
+
+describe('quote', () => {
+  it('asks for the mark that is still open', () => {
+    for (const [prompt, answer] of take('quote', 500, 2, 'discovery').flatMap(questions)) {
+      let open: string | undefined;
+      for (const letter of prompt) {
+        if (letter !== '"' && letter !== "'") continue;
+        if (open !== undefined) expect(letter).toBe(open);
+        open = open === undefined ? letter : undefined;
+      }
+      expect(answer).toBe(open);
+    }
+  });
+});
+
+describe('findTask', () => {
+  it('suggests the nearest name', () => {
+    expect(() => findTask('pronuon')).toThrow(InputError);
+    expect(() => findTask('pronuon')).toThrow('Did you mean "pronoun"?');
+    expect(() => findTask('weather')).toThrow(/There is no task "weather"\. The tasks are pronoun, induction/);
+  });
+});

@@ -1,0 +1,6 @@
+export { type CircuitSvgOptions, circuitSvg, edgeName, strongestFirst } from './circuit-svg.js';
+export { colorNames, colorVariables, divergingColor, type Theme } from './colors.js';
+export { type Curve, type CurveSvgOptions, curveSvg } from './curve-svg.js';
+export { type Layout, type LayoutOptions, layout, type PlacedEdge, type PlacedNode } from './layout.js';
+export { report } from './report.js';
+export type { ReportExample, ReportInput } from './report-data.js';
