@@ -199,7 +199,8 @@ def main():
         scores = task.attribute(args.method, args.rule, args.steps)
     for size in filter(None, args.sizes.split(",")):
         value = task.evaluate(task.largest(scores, int(size)))
-        print(f"{size} edges: metric {value:.6f}, faithfulness {(value - task.corrupt) / (task.clean - task.corrupt):.4f}")
+        share = (value - task.corrupt) / (task.clean - task.corrupt)
+        print(f"{size} edges: metric {value:.6f}, faithfulness {share:.4f}")
     if args.out:
         write_json(args.out, scores_file(task, scores, args.method))
 

@@ -6,3 +6,4 @@ export { nearest } from './nearest.js';
 export * from './nn/index.js';
 export * from './tasks/index.js';
 export * from './tensor/index.js';
+export * from './training/index.js';

@@ -1,5 +1,5 @@
 import type { Circuit } from 'filigree';
-import { colorNames, colorVariables } from './colors.js';
+import { colorNames, drawingTheme } from './colors.js';
 import { type Layout, layout, type PlacedNode, portOffset } from './layout.js';
 import { figure, px, safe } from './markup.js';
 
@@ -23,12 +23,11 @@ const legendHeight = 34;
 const legendWidth = 330;
 
 /**
- * Style of the drawing. Colours are CSS variables with a light and a dark set; the surroundings may set `--paper`, `--ink`,
- * `--muted` and `--line` to their own.
+ * Style of the drawing. Colours are CSS variables with a light and a dark set; a later rule may set `--paper`, `--ink`,
+ * `--muted` and `--line` to those of the surroundings.
  */
 export const circuitStyle = `
-.circuit{${colorVariables('light')}--paper:#fff;--ink:#1c2127;--muted:#6a727c;--line:#c3c9d0;font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-@media (prefers-color-scheme:dark){.circuit{${colorVariables('dark')}--paper:#14171b;--ink:#e6e9ed;--muted:#949da8;--line:#424a54}}
+${drawingTheme('circuit')}
 .circuit .edge{fill:none;stroke:var(${colorNames.neutral});stroke-opacity:.78;stroke-linecap:round}
 .circuit .negative{stroke:var(${colorNames.negative})}
 .circuit .positive{stroke:var(${colorNames.positive})}
@@ -39,9 +38,8 @@ export const circuitStyle = `
 .circuit .end .name{fill:var(--paper)}
 .circuit .port{fill:var(--ink);font-size:9px;text-anchor:middle}
 .circuit .port.off{fill:var(--line)}
-.circuit .dot{fill:var(--line);display:none}
-.circuit .node.off>*{display:none}
-.circuit .node.off>.dot{display:inline}
+.circuit .dot{fill:var(--line)}
+.circuit .node.off{display:none}
 .circuit .key{fill:var(--muted);font-size:11px}
 `;
 
@@ -77,6 +75,9 @@ export function circuitSvg(circuit: Circuit, options: CircuitSvgOptions = {}): s
   }
   const boxes = plan.nodes.map((node) => nodeSvg(node, nodes.id[node.index], nodes.kind[node.index], active));
 
+  // Under the lines, a dot holds the place of a node that is not visible.
+  const dots = plan.nodes.map(({ x, y }) => `<circle class="dot" cx="${px(x)}" cy="${px(y)}" r="2"/>`);
+
   const legend = options.legend ?? true;
   const width = Math.max(plan.width, legend ? legendWidth : 0);
   const height = plan.height + (legend ? legendHeight : 0);
@@ -84,6 +85,7 @@ export function circuitSvg(circuit: Circuit, options: CircuitSvgOptions = {}): s
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="circuit" viewBox="${px(-shift)} 0 ${px(width)} ${px(height)}" width="${px(width)}" height="${px(height)}" role="group" aria-label="${safe(options.title ?? 'Circuit')}">`,
     (options.styled ?? true) ? `<style>${circuitStyle}</style>` : '',
+    `<g>${dots.join('')}</g>`,
     `<g class="edges">${lines.join('')}</g>`,
     `<g class="nodes">${boxes.join('')}</g>`,
     legend ? legendSvg(width / 2 - shift, plan.height + legendHeight / 2) : '',
@@ -114,11 +116,10 @@ function nodeSvg(node: PlacedNode, id: string, kind: string, active: Set<string>
   const end = kind === 'input' || kind === 'logits' ? ' end' : '';
   const marks = ports.map((port) => {
     const off = active.has(`${index} ${port}`) ? '' : ' off';
-    return `<text class="port${off}" data-port="${safe(port)}" x="${px(x + portOffset(node, port))}" y="${px(y + height / 2 - 5)}">${safe(port)}</text>`;
+    return `<text class="port${off}" data-port="${safe(port)}" x="${px(x + portOffset(node, port))}" y="${px(y + height / 2 - 5)}">${safe([...port].slice(0, 2).join(''))}</text>`;
   });
   return [
     `<g class="node${end}${on ? '' : ' off'}" data-node="${index}"><title>${safe(id)}</title>`,
-    `<circle class="dot" cx="${px(x)}" cy="${px(y)}" r="2"/>`,
     `<rect class="box" x="${px(x - width / 2)}" y="${px(y - height / 2)}" width="${px(width)}" height="${px(height)}" rx="7"/>`,
     `<text class="name" x="${px(x)}" y="${px(ports.length ? y - height / 2 + 15 : y + 4.2)}">${safe(text)}</text>`,
     marks.join(''),

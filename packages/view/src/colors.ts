@@ -14,7 +14,7 @@ interface Palette {
  * ends stand out from the page in either theme.
  */
 const palettes: Record<Theme, Palette> = {
-  light: { negative: [11, 104, 173], neutral: [148, 152, 158], positive: [201, 82, 10] },
+  light: { negative: [11, 104, 173], neutral: [148, 152, 158], positive: [186, 72, 0] },
   dark: { negative: [92, 174, 240], neutral: [118, 124, 133], positive: [245, 151, 66] },
 };
 
@@ -44,6 +44,15 @@ export function colorVariables(theme: Theme): string {
   return (['negative', 'neutral', 'positive'] as const)
     .map((end) => `${colorNames[end]}:${css(palette[end])};`)
     .join('');
+}
+
+/**
+ * Rules that give a drawing of class `name` its colours, light and dark: the scale, `--paper`, `--ink`, `--muted` and `--line`,
+ * and the host's own typeface.
+ */
+export function drawingTheme(name: string): string {
+  return `.${name}{${colorVariables('light')}--paper:#fff;--ink:#1c2127;--muted:#626a74;--line:#c3c9d0;font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+@media (prefers-color-scheme:dark){.${name}{${colorVariables('dark')}--paper:#14171b;--ink:#e6e9ed;--muted:#98a1ac;--line:#424a54}}`;
 }
 
 /** Mixes in linear light, so that the way from grey to the end looks even. */

@@ -1,4 +1,4 @@
-import { colorNames, colorVariables } from './colors.js';
+import { colorNames, drawingTheme } from './colors.js';
 import { count, figure, px, safe } from './markup.js';
 
 /** Faithfulness against circuit size, one entry a size in every list. An entry that is not finite is a gap. */
@@ -30,10 +30,9 @@ export interface CurveSvgOptions {
   readonly styled?: boolean;
 }
 
-/** Style of the plot; the surroundings may set `--paper`, `--ink`, `--muted` and `--line` to their own. */
+/** Style of the plot; a later rule may set `--paper`, `--ink`, `--muted` and `--line` to those of the surroundings. */
 export const curveStyle = `
-.curve{${colorVariables('light')}--paper:#fff;--ink:#1c2127;--muted:#6a727c;--line:#c3c9d0;font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-@media (prefers-color-scheme:dark){.curve{${colorVariables('dark')}--paper:#14171b;--ink:#e6e9ed;--muted:#949da8;--line:#424a54}}
+${drawingTheme('curve')}
 .curve text{fill:var(--muted);font-size:12px;font-variant-numeric:tabular-nums}
 .curve .grid{stroke:var(--line);stroke-width:1;stroke-opacity:.45}
 .curve .reference{stroke:var(--muted);stroke-width:1;stroke-dasharray:4 3}
@@ -95,13 +94,11 @@ function frameOf(curve: Curve, width: number, height: number, marker?: number): 
   const sizes = [...shown.map((i) => curve.sizes[i]), ...(marker !== undefined && marker >= 1 ? [marker] : [])];
   let low = 0;
   let high = 1;
-  for (const { sizes: _, ...columns } of [curve]) {
-    for (const column of Object.values(columns)) {
-      for (const i of shown) {
-        if (!Number.isFinite(column[i])) continue;
-        low = Math.min(low, column[i]);
-        high = Math.max(high, column[i]);
-      }
+  const { sizes: _, ...columns } = curve;
+  for (const column of Object.values(columns)) {
+    for (const value of shown.map((i) => column[i]).filter(Number.isFinite)) {
+      low = Math.min(low, value);
+      high = Math.max(high, value);
     }
   }
   const room = 0.05 * (high - low);
@@ -213,7 +210,7 @@ function series(frame: Frame, sizes: readonly number[], values: readonly number[
     (run) => `<path class="${name} line" d="M${run.map((i) => `${px(x(sizes[i]))},${px(y(values[i]))}`).join('L')}"/>`,
   );
   const points = all.flat().map((i) => {
-    const title = `${count(sizes[i])} edges: ${what} ${figure(values[i])}`;
+    const title = `${count(sizes[i])} ${sizes[i] === 1 ? 'edge' : 'edges'}: ${what} ${figure(values[i])}`;
     return `<circle class="${name} point" cx="${px(x(sizes[i]))}" cy="${px(y(values[i]))}" r="${name ? 2.5 : 4}"><title>${title}</title></circle>`;
   });
   return `<g>${lines.join('')}${points.join('')}</g>`;
@@ -221,9 +218,7 @@ function series(frame: Frame, sizes: readonly number[], values: readonly number[
 
 function keys({ width }: Frame, random: boolean): string {
   const own = `<text class="own" x="${left}" y="16">faithfulness</text>`;
-  return random
-    ? `${own}<text x="${width - right}" y="16" text-anchor="end">grey: random circuits of equal size</text>`
-    : own;
+  return random ? `${own}<text x="${width - right}" y="16" text-anchor="end">random circuits</text>` : own;
 }
 
 function markerSvg({ x, height }: Frame, size: number): string {

@@ -6,6 +6,8 @@ import { type Obstacles, Router } from './route.js';
 export interface LayoutOptions {
   /** Indices of the edges to draw; the kept edges unless given. */
   readonly edges?: readonly number[];
+  /** Says which nodes, by index, lines must go round; all of them unless given. */
+  readonly solid?: (node: number) => boolean;
   /** Free height between two rows, 38 unless given (30 where there are more than 16 rows). */
   readonly rowGap?: number;
   /** Free width between two nodes of a row, 18 unless given (36 where no row has more than 5 nodes). */
@@ -103,7 +105,17 @@ export function layout(circuit: Circuit, options: LayoutOptions = {}): Layout {
     };
   });
 
-  const router = new Router(rows.map((row, r) => obstacles(row, result, centres[r], rowHeights[r])));
+  const solid = options.solid ?? (() => true);
+  const router = new Router(
+    rows.map((row, r) =>
+      obstacles(
+        row.filter((i) => solid(indices[i])),
+        result,
+        centres[r],
+        rowHeights[r],
+      ),
+    ),
+  );
   const lines = drawn.map((e): PlacedEdge => {
     const from = result[local.get(edges.source[e])!];
     const to = result[local.get(edges.target[e])!];

@@ -31,6 +31,16 @@ export function figure(x: number, digits = 3): string {
   return text.replaceAll('-', '\u2212');
 }
 
+/** A number with two decimals, as in a column of figures that are compared: 0.84. */
+export function decimal(x: number): string {
+  return Number.isFinite(x)
+    ? x
+        .toFixed(2)
+        .replace(/^-(?=0\.00$)/, '')
+        .replace('-', '\u2212')
+    : '\u2013';
+}
+
 /** A fraction as whole per cent: 84 %. */
 export function percent(x: number): string {
   return `${figure(Math.round(x * 100), 3).replace(/\.0+$/, '')}\u00a0%`;

@@ -1,7 +1,7 @@
 import type { Circuit } from 'filigree';
 import { strongestFirst } from './circuit-svg.js';
 import type { Curve } from './curve-svg.js';
-import { count, figure } from './markup.js';
+import { count, decimal } from './markup.js';
 
 /** An example pair and what the model made of it. */
 export interface ReportExample {
@@ -83,7 +83,7 @@ export function reportData(input: ReportInput): ReportData {
   const sizes = slides ? sliderSizes(most, [keptCount, ...curve.sizes]) : [];
   const of = count(input.totalEdges ?? ranked.length);
   const text = (size: number, value: number | undefined, about: string) =>
-    `${count(size)} of ${of} edges` + (value === undefined ? '' : `, faithfulness ${about}${figure(value, 2)}`);
+    `${count(size)} of ${of} edges` + (value === undefined ? '' : `, faithfulness ${about}${decimal(value)}`);
   const steps = sizes.map((size): Step => {
     const exact = curve.sizes.includes(size);
     return { size, text: text(size, interpolate(curve, size), exact ? '' : 'about '), opacity: edgeOpacity(size) };

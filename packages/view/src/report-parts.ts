@@ -1,5 +1,5 @@
 import { curveSvg } from './curve-svg.js';
-import { count, figure, safe } from './markup.js';
+import { count, decimal, safe } from './markup.js';
 import type { ReportData, ReportExample, ReportInput } from './report-data.js';
 
 const shownExamples = 6;
@@ -11,7 +11,7 @@ export function curveSection({ curve }: ReportInput, data: ReportData): string {
     curveSvg(curve, { width, height, marker: data.keptCount, styled: false });
   return `<section aria-labelledby="curve-title">
 <h2 id="curve-title">How faithful at which size</h2>
-<p class="note">1 is the whole model, 0 is the model with every edge cut. Shaded: bootstrap interval. The upright line marks the size above.</p>
+<p class="note">1 is the whole model, 0 is the model with every edge cut. Grey: random circuits of equal size. Shaded: bootstrap intervals. The upright line marks the size shown above.</p>
 <div class="pair">
 <div class="panel plot"><div class="wide">${draw(620, 380)}</div><div class="narrow">${draw(330, 270)}</div></div>
 <div class="panel scroll">${curveTable(curve, data)}</div>
@@ -24,9 +24,9 @@ function curveTable(curve: ReportInput['curve'], { keptCount }: ReportData): str
   const cell = (text: string) => `<td class="number">${text}</td>`;
   const heads = ['Edges', 'Faithfulness', ...(low && high ? ['Interval'] : []), ...(random ? ['Random'] : [])];
   const rows = curve.sizes.map((size, i) => {
-    const cells = [cell(count(size)), cell(figure(curve.faithfulness[i], 2))];
-    if (low && high) cells.push(cell(`${figure(low[i], 2)} to ${figure(high[i], 2)}`));
-    if (random) cells.push(cell(figure(random[i], 2)));
+    const cells = [cell(count(size)), cell(decimal(curve.faithfulness[i]))];
+    if (low && high) cells.push(cell(`${decimal(low[i])} to ${decimal(high[i])}`));
+    if (random) cells.push(cell(decimal(random[i])));
     return `<tr data-size="${size}"${size === keptCount ? ' class="present"' : ''}>${cells.join('')}</tr>`;
   });
   return `<table><thead><tr>${heads.map((head) => `<th class="number" scope="col">${head}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
@@ -50,7 +50,7 @@ function exampleCard(example: ReportExample): string {
   const row = (which: string, prompt: string, difference: number, wanted: boolean) => {
     const prefers = difference >= 0 ? example.answer : example.wrong;
     const miss = wanted ? '' : ' miss';
-    return `<span class="which">${which}</span><q>${prompt}</q><span class="prefers${miss}"><strong>${safe(prefers.trim())}</strong> by ${figure(Math.abs(difference), 2)}</span>`;
+    return `<div class="row"><span class="which">${which}</span><q>${prompt}</q><span class="prefers${miss}"><strong>${safe(prefers.trim())}</strong> by ${decimal(Math.abs(difference))}</span></div>`;
   };
   return `<div class="example">${row('clean', clean, example.cleanDifference, example.cleanDifference > 0)}${row('corrupted', corrupt, example.corruptDifference, true)}</div>`;
 }

@@ -1,6 +1,6 @@
 /**
  * The page's script, plain JavaScript. It reads the JSON of the element `report-data`:
- * `{steps:[{size,text,opacity}], found, foundText, source, target, port, kept, inputs, outputs}`, columns by an edge's place in
+ * `{steps:[{size,text,opacity}], found, foundText, source, target, port, rank, kept, reroute: [[place, path]], inputs, outputs}`, columns by an edge's place in
  * rank order. It shows and hides what `circuitSvg` drew and draws nothing itself.
  */
 export const reportScript = `
@@ -115,6 +115,11 @@ export const reportScript = `
   };
   const edgeText = (e) => names.get(edges[e]) + ' \\u00b7 rank ' + data.rank[e].toLocaleString('en') + (edges[e].classList.contains('loose') ? ' \\u00b7 on no path from input to logits' : '');
 
+  const nodeText = (n) => {
+    const degree = (ends) => ends.filter((end, e) => shown[e] && end === n).length.toLocaleString('en');
+    return names.get(nodeAt.get(n)) + ' \\u00b7 ' + degree(data.target) + ' in, ' + degree(data.source) + ' out';
+  };
+
   // A thin line is hard to hit, so places near the pointer count too.
   const near = [0, 0, 3, 0, -3, 0, 0, 3, 0, -3, 5, 5, -5, -5, 5, -5, -5, 5];
   let last = null;
@@ -129,7 +134,7 @@ export const reportScript = `
       say(edgeText(+found.dataset.edge), event.clientX, event.clientY);
     } else if (found) {
       if (found !== last) choose(chosen);
-      say(names.get(found), event.clientX, event.clientY);
+      say(nodeText(+found.dataset.node), event.clientX, event.clientY);
     } else if (last) hush();
     last = found;
   });
@@ -171,9 +176,15 @@ export const reportScript = `
       const { from, to, left, right } = curve.dataset;
       const share = Math.log(Math.min(to, Math.max(from, size)) / from) / Math.log(to / from);
       const marker = curve.querySelector('.marker');
-      if (marker) marker.setAttribute('transform', 'translate(' + (+left + share * (right - left)) + ' 0)');
+      if (marker) marker.setAttribute('transform', 'translate(' + Math.round(10 * (+left + share * (right - left))) / 10 + ' 0)');
     }
     for (const row of document.querySelectorAll('tr[data-size]')) row.classList.toggle('present', +row.dataset.size === size);
+  };
+
+  // Lines of the circuit as found need not go round boxes that only other sizes show.
+  const routes = data.reroute.map(([e, full]) => ({ edge: edges[e], found: edges[e].getAttribute('d'), full }));
+  const route = (found) => {
+    for (const line of routes) line.edge.setAttribute('d', found ? line.found : line.full);
   };
 
   if (slider) {
@@ -187,16 +198,21 @@ export const reportScript = `
     slider.addEventListener('input', () => {
       const step = data.steps[slider.value];
       shown = data.kept.map((_, e) => e < step.size);
-      reset.hidden = +slider.value === data.found.step && data.found.top;
+      const found = +slider.value === data.found.step && data.found.top;
+      reset.hidden = found;
+      route(found);
       set(step.text, step.size, step.opacity);
     });
     reset.addEventListener('click', () => {
       shown = data.kept.map(Boolean);
       slider.value = data.found.step;
       reset.hidden = true;
+      route(true);
       set(data.found.text, data.found.size, data.found.opacity);
     });
   }
+  const canvas = svg.parentElement;
+  canvas.scrollLeft = (canvas.scrollWidth - canvas.clientWidth) / 2;
   show();
 })();
 `;

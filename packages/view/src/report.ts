@@ -1,5 +1,6 @@
+import type { Circuit } from 'filigree';
 import { circuitSvg, edgeName } from './circuit-svg.js';
-import { layout } from './layout.js';
+import { type Layout, layout } from './layout.js';
 import { count, figure, percent, px, safe, scriptJson } from './markup.js';
 import { type ReportData, type ReportInput, reportData } from './report-data.js';
 import { curveSection, examplesSection, madeSection } from './report-parts.js';
@@ -16,6 +17,7 @@ const listed = 100;
 export function report(input: ReportInput): string {
   const data = reportData(input);
   const { task, model } = input.circuit.provenance;
+  const plan = planDrawing(input.circuit, data);
   const answer = answerSentence(data);
   return `<!doctype html>
 <html lang="en">
@@ -34,13 +36,13 @@ export function report(input: ReportInput): string {
 <h1>${answer}</h1>
 ${lede(data)}
 </header>
-${circuitSection(input, data)}
+${circuitSection(input, data, plan)}
 ${curveSection(input, data)}
 ${examplesSection(input)}
 ${madeSection(input)}
 </main>
 <div class="tip" role="tooltip" hidden></div>
-<script type="application/json" id="report-data">${scriptJson(scriptData(input, data))}</script>
+<script type="application/json" id="report-data">${scriptJson(scriptData(input, data, plan))}</script>
 <script>${reportScript}</script>
 </body>
 </html>
@@ -63,20 +65,38 @@ function lede({ faithfulness, interval, random }: ReportData): string {
   return `<p class="lede">${parts.join(' ')}</p>`;
 }
 
-function circuitSection(input: ReportInput, data: ReportData): string {
+/** Nodes lie in the same places in both; lines go round the boxes that are there. */
+interface Plan {
+  /** For the circuit as found: its lines need not go round boxes that it does not show. */
+  readonly found: Layout;
+  /** For any other size. */
+  readonly full: Layout;
+}
+
+function planDrawing(circuit: Circuit, { drawn }: ReportData): Plan {
+  const { edges } = circuit;
+  const present = new Set(drawn.flatMap((e) => (edges.kept[e] ? [edges.source[e], edges.target[e]] : [])));
+  const full = layout(circuit, { edges: drawn });
+  const clear = layout(circuit, { edges: drawn, solid: (n) => present.has(n) });
+  return {
+    full,
+    found: { ...full, edges: full.edges.map((edge, i) => (edges.kept[edge.index] ? clear.edges[i] : edge)) },
+  };
+}
+
+function circuitSection(input: ReportInput, data: ReportData, plan: Plan): string {
   const { circuit } = input;
   const { edges } = circuit;
-  const plan = layout(circuit, { edges: data.drawn });
   const drawing = circuitSvg(circuit, {
     edges: data.drawn,
-    layout: plan,
+    layout: plan.found,
     visible: (e) => edges.kept[e],
     title: `The circuit: ${data.keptCount} edges, from the input at the bottom to the logits on top`,
     legend: false,
     styled: false,
   });
   // Shrinks to fit, but not so far that labels cannot be read: then the drawing scrolls inside its frame.
-  const scale = `style="width:100%;min-width:${px(plan.width * 0.78)}px;max-width:${px(plan.width * 1.25)}px;--edge-opacity:${data.found.opacity}"`;
+  const scale = `style="width:100%;min-width:${px(plan.found.width * 0.78)}px;max-width:${px(plan.found.width * 1.25)}px;--edge-opacity:${data.found.opacity}"`;
   const held = Math.min(input.limit ?? 5000, edges.source.length);
   const partial =
     data.steps.length && held < data.total
@@ -108,9 +128,9 @@ function sizeControl({ steps, found }: ReportData): string {
   if (!steps.length) return '';
   return `<div class="size">
 <label for="size">Size</label>
+<output id="size-text" for="size">${found.text}</output>
 <input id="size" type="range" min="0" max="${steps.length - 1}" value="${found.step}" aria-valuetext="${found.text}">
 <button class="reset" id="size-reset" type="button" hidden>as found</button>
-<output id="size-text" for="size">${found.text}</output>
 </div>`;
 }
 
@@ -131,7 +151,7 @@ function edgeList({ circuit }: ReportInput, data: ReportData): string {
   return `<ol class="list">${rows.join('')}<li class="rest"${more > 0 ? '' : ' hidden'}>and ${count(more)} weaker</li></ol>`;
 }
 
-function scriptData({ circuit }: ReportInput, data: ReportData): unknown {
+function scriptData({ circuit }: ReportInput, data: ReportData, plan: Plan): unknown {
   const { nodes, edges } = circuit;
   const ofKind = (kind: string) => nodes.kind.flatMap((k, n) => (k === kind ? [n] : []));
   return {
@@ -142,6 +162,10 @@ function scriptData({ circuit }: ReportInput, data: ReportData): unknown {
     target: data.drawn.map((e) => edges.target[e]),
     port: data.drawn.map((e) => edges.port[e]),
     kept: data.drawn.map((e) => Number(edges.kept[e])),
+    reroute: data.drawn.flatMap((_, place) => {
+      const path = plan.full.edges[place].path;
+      return path === plan.found.edges[place].path ? [] : [[place, path]];
+    }),
     inputs: ofKind('input'),
     outputs: ofKind('logits'),
   };

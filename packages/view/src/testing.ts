@@ -35,7 +35,8 @@ export function madeUpCircuit({ layers, heads, kept, edges: limit, seed = 1 }: M
   });
   const strength = ({ score }: { score: number }) => Math.abs(score);
   const ranked = [...found].sort((a, b) => strength(b) - strength(a));
-  const chosen = found.filter((edge) => ranked.indexOf(edge) < (limit ?? found.length));
+  const held = new Set(ranked.slice(0, limit ?? found.length));
+  const chosen = found.filter((edge) => held.has(edge));
   const keep = new Set(ranked.slice(0, kept));
   const nulls = names.map(() => null);
   return {

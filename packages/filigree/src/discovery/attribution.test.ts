@@ -19,7 +19,7 @@ const models: [name: string, folder: string | undefined][] = [
 ];
 
 it('counts the edges of 12 layers with 12 heads', () => {
-  const graph = new EdgeGraph({ layers: 12, heads: 12 });
+  const graph = new EdgeGraph({ layers: 12, heads: 12, mlpWidth: 3072 });
   expect(graph.edges).toBe(32491);
   expect([...graph.places()].length).toBe(32491);
 });

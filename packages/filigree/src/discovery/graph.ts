@@ -33,7 +33,7 @@ export class EdgeGraph {
   /** Number of possible edges; 12 layers of 12 heads have 32,491. */
   readonly edges: number;
 
-  constructor(readonly config: Pick<TransformerConfig, 'layers' | 'heads'>) {
+  constructor(readonly config: Pick<TransformerConfig, 'layers' | 'heads' | 'mlpWidth'>) {
     const { layers, heads } = config;
     const sources: Source[] = [{ name: 'input', kind: 'input', layer: -1, head: -1 }];
     const destinations: Destination[] = [];
@@ -46,6 +46,7 @@ export class EdgeGraph {
       for (let head = 0; head < heads; head++) {
         sources.push({ name: `a${layer}.h${head}`, kind: 'head', layer, head });
       }
+      if (config.mlpWidth === 0) continue;
       destinations.push({ name: `m${layer}`, kind: 'mlp', layer, head: -1, reads: sources.length });
       sources.push({ name: `m${layer}`, kind: 'mlp', layer, head: -1 });
     }
@@ -53,6 +54,11 @@ export class EdgeGraph {
     this.sources = sources;
     this.destinations = destinations;
     this.edges = destinations.reduce((n, d) => n + d.reads, 0);
+  }
+
+  /** MLPs per layer: 1, or 0 in attention-only models. */
+  private get mlps(): number {
+    return this.config.mlpWidth > 0 ? 1 : 0;
   }
 
   /** Number of places in a table over edges, possible or not. */
@@ -85,20 +91,19 @@ export class EdgeGraph {
 
   /** Index of the source that a destination's own component writes as, or -1 for the logits. */
   writerOf(destination: Destination): number {
-    const { heads } = this.config;
-    const base = 1 + destination.layer * (heads + 1);
     if (destination.kind === 'logits') return -1;
-    return destination.kind === 'mlp' ? base + heads : base + destination.head;
+    const first = this.firstSource(destination.layer);
+    return destination.kind === 'mlp' ? first + this.config.heads : first + destination.head;
   }
 
-  /** Index of the first of a layer's sources: its heads in order, then its MLP. */
+  /** Index of the first of a layer's sources: its heads in order, then its MLP if it has one. */
   firstSource(layer: number): number {
-    return 1 + layer * (this.config.heads + 1);
+    return 1 + layer * (this.config.heads + this.mlps);
   }
 
   /** Index of the first of a layer's destinations: q of all heads, k, v, then the MLP. */
   firstDestination(layer: number): number {
-    return layer * (3 * this.config.heads + 1);
+    return layer * (3 * this.config.heads + this.mlps);
   }
 
   /** The edge's name, `source->destination`. */

@@ -68,7 +68,8 @@ export function runCircuits(
         ['q_input', 'k_input', 'v_input'].forEach((site, i) => {
           readers.set(`blocks.${layer}.${site}`, { first: first + i * heads, perHead: true });
         });
-        readers.set(`blocks.${layer}.mlp_in`, { first: first + 3 * heads, perHead: false });
+        if (model.config.mlpWidth > 0)
+          readers.set(`blocks.${layer}.mlp_in`, { first: first + 3 * heads, perHead: false });
       }
       readers.set('final_in', { first: graph.destinations.length - 1, perHead: false });
 

@@ -39,7 +39,8 @@ export function sourcePlaces(graph: EdgeGraph): Map<string, { first: number; per
   for (let layer = 0; layer < graph.config.layers; layer++) {
     const first = graph.firstSource(layer);
     places.set(`blocks.${layer}.attn.result`, { first, perHead: true });
-    places.set(`blocks.${layer}.mlp_out`, { first: first + graph.config.heads, perHead: false });
+    if (graph.config.mlpWidth > 0)
+      places.set(`blocks.${layer}.mlp_out`, { first: first + graph.config.heads, perHead: false });
   }
   return places;
 }

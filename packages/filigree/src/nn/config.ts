@@ -19,14 +19,14 @@ export interface TransformerConfig {
   readonly width: number;
   /** Features of one head. */
   readonly headWidth: number;
-  /** Hidden features of an MLP. */
+  /** Hidden features of an MLP; 0 in attention-only models, which are made by hand only. */
   readonly mlpWidth: number;
   /** Number of tokens. */
   readonly vocabulary: number;
   /** Longest sequence, in tokens. */
   readonly context: number;
-  /** Root-mean-square norm (scale only) or layer norm (mean removed, scale and bias). */
-  readonly norm: 'rms' | 'layer';
+  /** Root-mean-square norm (scale only), layer norm (mean removed, scale and bias), or none (hand-made models only). */
+  readonly norm: 'rms' | 'layer' | 'none';
   /** Added to the mean square or variance before the root. */
   readonly normEps: number;
   /** The MLP's nonlinearity; 'geluTanh' is GELU's tanh approximation. */

@@ -1,9 +1,12 @@
+export { AdamW, type AdamWOptions } from './adamw.js';
 export { KeyValueCache } from './cache.js';
 export { type Checkpoint, openCheckpoint } from './checkpoint.js';
 export { type Architecture, readConfig, type TransformerConfig } from './config.js';
+export { type FitOptions, fit } from './fit.js';
 export { type GenerateOptions, generate } from './generate.js';
 export { loadTransformer } from './load.js';
 export { parameterShapes } from './parameters.js';
+export { cosine, type Schedule } from './schedule.js';
 export { resolveSite, siteNames } from './sites.js';
 export { readTokenizer, type Tokenizer } from './tokenizer.js';
 export { type Run, type RunOptions, type Tokens, Transformer } from './transformer.js';

@@ -9,17 +9,18 @@ export interface NormWeights {
 /**
  * Root-mean-square or layer norm of the last dimension: `x / scale * weight (+ bias)`, the mean removed first in a layer norm.
  * `site` sees the scale (shape of `x` with a last dimension of one) and what it returns is divided by. The scale is tagged
- * `norm.scale`, so that a backward rule can hold it constant.
+ * `norm.scale`, so that a backward rule can hold it constant. Without weights (models without norms) `x` is returned as it is.
  */
 export function norm(
   x: Tensor,
-  weights: NormWeights,
+  weights: NormWeights | undefined,
   config: Pick<TransformerConfig, 'norm' | 'normEps'>,
   site: (scale: Tensor) => Tensor,
-): { scale: Tensor; normalized: Tensor; output: Tensor } {
+): { normalized: Tensor; output: Tensor } {
+  if (!weights) return { normalized: x, output: x };
   const centred = config.norm === 'layer' ? sub(x, mean(x, -1, true)) : x;
   const scale = site(tagged('norm.scale', () => sqrt(add(mean(square(centred), -1, true), config.normEps))));
   const normalized = div(centred, scale);
   const scaled = mul(normalized, weights.weight);
-  return { scale, normalized, output: weights.bias ? add(scaled, weights.bias) : scaled };
+  return { normalized, output: weights.bias ? add(scaled, weights.bias) : scaled };
 }

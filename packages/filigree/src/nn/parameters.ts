@@ -8,6 +8,7 @@ export function parameterShapes(config: TransformerConfig): Map<string, readonly
   const { width: d, mlpWidth, vocabulary, biases } = config;
   const shapes = new Map<string, readonly number[]>();
   const norm = (name: string) => {
+    if (config.norm === 'none') return;
     shapes.set(`${name}.weight`, [d]);
     if (config.norm === 'layer') shapes.set(`${name}.bias`, [d]);
   };
@@ -26,6 +27,7 @@ export function parameterShapes(config: TransformerConfig): Map<string, readonly
     linear(`${block}.attn.k`, keys, d, biases.qkv);
     linear(`${block}.attn.v`, keys, d, biases.qkv);
     linear(`${block}.attn.out`, d, queries, biases.attentionOut);
+    if (mlpWidth === 0) continue;
     norm(`${block}.ln2`);
     if (config.gated) linear(`${block}.mlp.gate`, mlpWidth, d, biases.mlp);
     linear(`${block}.mlp.in`, mlpWidth, d, biases.mlp);

@@ -45,9 +45,15 @@ const shortNames: Readonly<Record<string, string>> = {
 
 /** Every site of a model, in order of computation. Shapes stand at `Transformer.run`. */
 export function siteNames(config: TransformerConfig): string[] {
-  const gated = blockSites.filter((s) => config.gated || s !== 'mlp.pre_linear');
-  const blocks = Array.from({ length: config.layers }, (_, l) => gated.map((s) => `blocks.${l}.${s}`));
-  return ['embed', ...blocks.flat(), 'final_in', 'ln_final.scale', 'ln_final.normalized', 'logits'];
+  const scales = ['ln1.scale', 'ln2.scale', 'ln_final.scale'];
+  const has = (site: string): boolean => {
+    if (scales.includes(site) && config.norm === 'none') return false;
+    if (config.mlpWidth === 0 && /^(ln2|mlp)/.test(site)) return false;
+    return config.gated || site !== 'mlp.pre_linear';
+  };
+  const sites = blockSites.filter(has);
+  const blocks = Array.from({ length: config.layers }, (_, l) => sites.map((s) => `blocks.${l}.${s}`));
+  return ['embed', ...blocks.flat(), ...['final_in', 'ln_final.scale', 'ln_final.normalized', 'logits'].filter(has)];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import { Random, reshape, type Tensor, tensor } from '../tensor/index.js';
+import { expand, Random, reshape, type Tensor, tensor } from '../tensor/index.js';
 import type { TransformerConfig } from './config.js';
 import type { NormWeights } from './norm.js';
 import { parameterShapes } from './parameters.js';
@@ -11,16 +11,18 @@ export interface Weights {
   /** `[context, width]` */
   readonly positions?: Tensor;
   readonly blocks: readonly BlockWeights[];
-  readonly finalNorm: NormWeights;
+  readonly finalNorm: NormWeights | undefined;
   /** `[vocabulary, width]`; the embedding itself when tied. */
   readonly unembed: Tensor;
 }
 
 export interface BlockWeights {
-  readonly norm1: NormWeights;
+  /** Undefined in models without norms. */
+  readonly norm1: NormWeights | undefined;
   readonly attention: AttentionWeights;
-  readonly norm2: NormWeights;
-  readonly mlp: MlpWeights;
+  readonly norm2: NormWeights | undefined;
+  /** Undefined in attention-only models. */
+  readonly mlp: MlpWeights | undefined;
 }
 
 export interface AttentionWeights {
@@ -47,6 +49,13 @@ export interface MlpWeights {
   readonly outBias?: Tensor;
 }
 
+/** Key-value weights or biases repeated for the heads that share them, `[kvHeads, …] -> [heads, …]`. */
+export function ungroup(weight: Tensor, heads: number): Tensor {
+  const [groups, ...rest] = weight.shape;
+  if (groups === heads) return weight;
+  return reshape(expand(reshape(weight, [groups, 1, ...rest]), [groups, heads / groups, ...rest]), [heads, ...rest]);
+}
+
 /** A named parameter, in the shape that files give it. */
 export type Parameters = ReadonlyMap<string, Tensor>;
 
@@ -59,7 +68,8 @@ export function weightsOf(config: TransformerConfig, parameters: Parameters): We
     if (!found) throw new InputError(`The model's weights lack '${name}'.`);
     return found;
   };
-  const norm = (name: string): NormWeights => ({ weight: get(`${name}.weight`), bias: has(`${name}.bias`) });
+  const norm = (name: string): NormWeights | undefined =>
+    config.norm === 'none' ? undefined : { weight: get(`${name}.weight`), bias: has(`${name}.bias`) };
   const headed = (name: string, count: number): { weight: Tensor; bias?: Tensor } => {
     const bias = has(`${name}.bias`);
     return {
@@ -67,6 +77,14 @@ export function weightsOf(config: TransformerConfig, parameters: Parameters): We
       bias: bias && reshape(bias, [count, headWidth]),
     };
   };
+  const mlp = (name: string): MlpWeights => ({
+    gate: config.gated ? get(`${name}.gate.weight`) : undefined,
+    gateBias: has(`${name}.gate.bias`),
+    in: get(`${name}.in.weight`),
+    inBias: has(`${name}.in.bias`),
+    out: get(`${name}.out.weight`),
+    outBias: has(`${name}.out.bias`),
+  });
   const blocks = Array.from({ length: config.layers }, (_, l): BlockWeights => {
     const block = `blocks.${l}`;
     const q = headed(`${block}.attn.q`, heads);
@@ -85,14 +103,7 @@ export function weightsOf(config: TransformerConfig, parameters: Parameters): We
         outBias: has(`${block}.attn.out.bias`),
       },
       norm2: norm(`${block}.ln2`),
-      mlp: {
-        gate: config.gated ? get(`${block}.mlp.gate.weight`) : undefined,
-        gateBias: has(`${block}.mlp.gate.bias`),
-        in: get(`${block}.mlp.in.weight`),
-        inBias: has(`${block}.mlp.in.bias`),
-        out: get(`${block}.mlp.out.weight`),
-        outBias: has(`${block}.mlp.out.bias`),
-      },
+      mlp: config.mlpWidth > 0 ? mlp(`${block}.mlp`) : undefined,
     };
   });
   return {

@@ -1,12 +1,11 @@
+import { createCpuDevice } from '../kernels/cpu/device.js';
 import type { Device } from '../kernels/device.js';
-import { createReferenceDevice } from '../kernels/reference.js';
 
 let current: Device | undefined;
-let fallback: () => Device = () => createReferenceDevice('f32');
 
-/** The device on which tensors are made when none is named: the CPU, started when first needed. */
+/** The device on which tensors are made when none is named: the CPU on one thread, started when first needed. */
 export function defaultDevice(): Device {
-  current ??= fallback();
+  current ??= createCpuDevice({ threads: 1 });
   return current;
 }
 
@@ -15,9 +14,4 @@ export function setDefaultDevice(device: Device | undefined): Device | undefined
   const before = current;
   current = device;
   return before;
-}
-
-/** How to make the default device when it is first needed. */
-export function setDeviceFactory(factory: () => Device): void {
-  fallback = factory;
 }

@@ -1,6 +1,6 @@
-export { backward, type Rule, type Rules, valueAndGrad } from './autograd.js';
+export { backward, freeze, type Rule, type Rules, valueAndGrad } from './autograd.js';
 export { full, ones, tensor, zeros } from './create.js';
-export { defaultDevice, setDefaultDevice, setDeviceFactory } from './default-device.js';
+export { defaultDevice, setDefaultDevice } from './default-device.js';
 export * from './ops/index.js';
 export { Random } from './random.js';
 export { Scope, scope } from './scope.js';

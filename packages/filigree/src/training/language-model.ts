@@ -1,0 +1,84 @@
+import type { TransformerConfig } from '../nn/config.js';
+import { fit } from '../nn/fit.js';
+import { cosine } from '../nn/schedule.js';
+import { createTokenizer, type Tokenizer } from '../nn/tokenizer.js';
+import { type TokenizerFiles, trainTokenizer } from '../nn/train-tokenizer.js';
+import { Transformer } from '../nn/transformer.js';
+import { randomParameters } from '../nn/weights.js';
+import { corpus } from '../tasks/corpus.js';
+import { crossEntropy, reshape } from '../tensor/index.js';
+import { batches } from './batches.js';
+import type { Recipe } from './recipes.js';
+
+export interface TrainOptions {
+  seed?: number;
+  signal?: AbortSignal;
+  onProgress?: (state: { step: number; steps: number; loss: number; tokens: number }) => void;
+}
+
+/** A trained model with its tokenizer, as an object and as files. */
+export interface TrainedModel {
+  readonly model: Transformer;
+  readonly tokenizer: Tokenizer;
+  readonly tokenizerFiles: TokenizerFiles;
+  /** Cross-entropy of the last batch, in nats per token. */
+  readonly loss: number;
+  /** Tokens trained on. */
+  readonly tokens: number;
+}
+
+/**
+ * Trains a language model from nothing but a recipe and a seed: text is generated, a byte-pair tokenizer is trained on it, and a
+ * transformer learns to predict each next token (AdamW, cosine schedule with warm-up, gradient clipping). The same seed gives
+ * the same model on the same kind of CPU, for any number of threads.
+ */
+export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
+  const { seed = 0 } = options;
+  const tokenizerFiles = trainTokenizer(take(corpus({ seed, names: 'paired' }), recipe.tokenizer.documents), {
+    size: recipe.tokenizer.size,
+  });
+  const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
+  const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
+  const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
+  const parameters = randomParameters(config, { seed, scale: recipe.scale });
+  const model = new Transformer(config, parameters);
+  const { batch, window, steps } = recipe;
+  const text = batches(corpus({ seed }), tokenizer, { batch, context: window });
+  try {
+    const { loss } = await fit(
+      parameters,
+      () => {
+        const block = text.next().value as Int32Array;
+        const rows = Array.from({ length: batch }, (_, b) => [
+          ...block.subarray(b * (window + 1), (b + 1) * (window + 1)),
+        ]);
+        const { logits } = model.run(rows.map((row) => row.slice(0, -1)));
+        return crossEntropy(
+          reshape(logits, [-1, vocabulary]),
+          rows.flatMap((row) => row.slice(1)),
+        );
+      },
+      {
+        steps,
+        lr: recipe.lr,
+        schedule: cosine({ warmup: recipe.warmup }),
+        optimiser: { beta2: recipe.beta2, weightDecay: recipe.weightDecay },
+        clip: recipe.clip,
+        signal: options.signal,
+        onProgress: ({ step, loss }) => options.onProgress?.({ step, steps, loss, tokens: step * batch * window }),
+      },
+    );
+    return { model, tokenizer, tokenizerFiles, loss, tokens: steps * batch * window };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+function* take<T>(items: Iterable<T>, count: number): Generator<T> {
+  let left = count;
+  for (const item of items) {
+    if (left-- <= 0) return;
+    yield item;
+  }
+}
