@@ -45,7 +45,8 @@ function sections(rows: readonly Row[]): Section[] {
     );
     const seeds = [...new Set(own.map((r) => r.seed))];
     const heading = `${title} (${seeds.length === 1 ? `seed ${seeds[0]}` : `seeds ${seeds.join(', ')}`})`;
-    const notes = [...new Set(own.flatMap((r) => (r.note ? [r.note] : [])))];
+    const noted = (r: Row): string => (seeds.length === 1 ? `${r.note}` : `seed ${r.seed}: ${r.note}`);
+    const notes = [...new Set(own.filter((r) => r.note).map(noted))];
     return { title: heading, header: ['method', ...columns], lines, notes };
   });
 }
