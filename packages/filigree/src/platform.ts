@@ -9,6 +9,8 @@ export interface Platform {
    * with `data` (cloned, shared memory shared). A worker never keeps the process alive.
    */
   spawn(source: string, data: unknown): WorkerHandle;
+  /** Lets the host handle what has come meanwhile: signals, timers, redraws. */
+  turn(): Promise<void>;
 }
 
 export interface WorkerHandle {
@@ -25,4 +27,15 @@ export function setPlatform(platform: Platform): void {
 /** The host, or undefined where none was injected (then the engine runs on one thread). */
 export function platform(): Platform | undefined {
   return current;
+}
+
+/** Milliseconds of computing between two turns of the host: short enough for an interruption to be felt at once. */
+const turnEvery = 30;
+let lastTurn = 0;
+
+/** Gives the host a turn when the last one is some time ago. Computing is synchronous: without this nothing else would happen. */
+export async function breathe(): Promise<void> {
+  if (!current || current.now() - lastTurn < turnEvery) return;
+  await current.turn();
+  lastTurn = current.now();
 }

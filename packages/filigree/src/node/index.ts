@@ -7,4 +7,5 @@ export { type EngineSettings, startEngine } from './engine.js';
 export { folderFiles } from './files.js';
 export { type HubOptions, hubFiles, isHubId } from './hub.js';
 export { openModelFiles } from './open.js';
+export { type OpenedModel, openModel } from './open-model.js';
 export { writeFileAtomic } from './write.js';

@@ -14,4 +14,5 @@ export const nodePlatform: Platform = {
     worker.unref();
     return { terminate: () => void worker.terminate() };
   },
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
 };

@@ -101,12 +101,17 @@ function aligned(pair: Pair | Misfit, tokenizer: Tokenizer): Pair | Misfit {
  * positions), and how many others were dropped and why. Fewer come back when the task has no more: at most 40 texts per
  * wanted pair are looked at.
  *
- * Throws `InputError` for a count that is not a positive whole number, and when no pair fits.
+ * Throws `InputError` for a count that is not a positive whole number, without a tokenizer, and when no pair fits.
  */
-export function taskPairs(task: Task, tokenizer: Tokenizer, options: PairsOptions): FittedPairs {
+export function taskPairs(task: Task, tokenizer: Tokenizer | undefined, options: PairsOptions): FittedPairs {
   const { count, seed = 0, part = 'discovery', context } = options;
   if (!Number.isInteger(count) || count < 1)
     throw new InputError(`The number of pairs must be 1 or more, not ${count}.`);
+  if (!tokenizer) {
+    throw new InputError(
+      `The task "${task.name}" is text, but the model has no tokenizer.json; give a JSONL file of token ids instead.`,
+    );
+  }
   const pairs: Pair[] = [];
   const dropped: Record<string, number> = {};
   const seen = new Set<string>();

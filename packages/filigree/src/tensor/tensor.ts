@@ -1,5 +1,6 @@
 import type { Buffer, Device, DType, TypedArray, View } from '../kernels/device.js';
 import { isContiguous, rowMajor, sizeOf } from '../kernels/views.js';
+import { breathe } from '../platform.js';
 import { defaultDevice } from './default-device.js';
 import { currentScope } from './scope.js';
 import type { GradNode } from './tape.js';
@@ -84,8 +85,14 @@ export class Tensor {
     return { buffer: this.storage.buffer, offset: this.offset, shape: this.shape, strides: this.strides };
   }
 
-  /** The values, row-major. */
+  /** The values, row-major. Between computing and the caller's next step the host gets its turn. */
   async data(): Promise<TypedArray> {
+    const values = await this.read();
+    await breathe();
+    return values;
+  }
+
+  private async read(): Promise<TypedArray> {
     const view = this.view('data');
     if (this.contiguous) return this.device.read(view.buffer, view.offset, this.size);
     const packed = this.packed();

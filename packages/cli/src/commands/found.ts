@@ -1,0 +1,200 @@
+import { type ReportExample, report } from '@filigree/view';
+import {
+  type Circuit,
+  circuitText,
+  type EdgeScores,
+  type Evaluation,
+  type MetricName,
+  measureCircuits,
+  scoresFile,
+  type Transformer,
+  toCircuit,
+} from 'filigree';
+import { writeFileAtomic } from 'filigree/node';
+import {
+  areasLine,
+  type Curve,
+  curveOf,
+  curveTable,
+  doubt,
+  edgeLines,
+  evaluationJson,
+  finite,
+  metricLine,
+  modelLine,
+  strongest,
+} from '../measured.js';
+import type { Opened } from '../open.js';
+import { pairsText, type Split } from '../pairs.js';
+import type { Session } from '../session.js';
+import { count, figure } from '../table.js';
+import type { Choice } from './choose.js';
+
+/** All that a discovery has found. */
+export interface Found {
+  readonly opened: Opened;
+  readonly task: string;
+  readonly description: string | undefined;
+  readonly metric: MetricName;
+  readonly method: string;
+  readonly settings: Record<string, unknown>;
+  readonly seed: number;
+  readonly split: Split;
+  readonly scores: EdgeScores;
+  readonly choice: Choice;
+  /** The curve over all sizes, and the chosen circuit, both on the evaluation pairs. */
+  readonly evaluation: Evaluation;
+  readonly own: Evaluation;
+  readonly curve: Curve;
+  /** ISO date. */
+  readonly made: string;
+}
+
+/** Files that were written, by what they hold. */
+export type Written = Readonly<Record<string, string>>;
+
+const listedEdges = 10;
+const exampleCount = 8;
+
+/** The circuit with where it came from. */
+export async function circuitOf(found: Found): Promise<Circuit> {
+  const { opened, own, evaluation, choice, scores } = found;
+  const metrics = finite({
+    metric: own.metric[0],
+    faithfulness: own.faithfulness[0],
+    interval: [own.interval.low[0], own.interval.high[0]],
+    completeness: own.completeness[0],
+    random: own.random?.mean[0] ?? null,
+    clean: own.clean,
+    corrupt: own.corrupt,
+    empty: own.empty,
+    cpr: evaluation.cpr,
+    cmd: evaluation.cmd,
+    curve: found.curve,
+  }) as Record<string, unknown>;
+  return toCircuit(scores.graph, choice.edges, scores.scores, {
+    model: opened.label,
+    modelHash: await opened.checkpoint.hash(),
+    task: found.task,
+    method: found.method,
+    options: { ...found.settings, pairs: found.split.discovery.pairs.length },
+    seed: found.seed,
+    metrics,
+    made: found.made,
+  });
+}
+
+/** Writes what was asked for, each file whole or not at all, and nothing once the user has interrupted. */
+export async function writeFound(
+  found: Found,
+  circuit: Circuit,
+  model: Transformer,
+  memory: number,
+  paths: { out?: string; scores?: string; report?: string },
+  session: Session,
+): Promise<Written> {
+  const written: Record<string, string> = {};
+  const write = async (what: string, path: string, text: string): Promise<void> => {
+    session.signal.throwIfAborted();
+    await writeFileAtomic(path, text);
+    written[what] = path;
+  };
+  const texts: [what: string, path: string, text: string][] = [];
+  if (paths.out !== undefined) texts.push(['circuit', paths.out, circuitText(circuit)]);
+  if (paths.report !== undefined) {
+    const examples = await examplesOf(found, model, memory);
+    texts.push(['report', paths.report, reportText(found, circuit, examples)]);
+  }
+  if (paths.scores !== undefined) {
+    texts.push(['scores', paths.scores, `${JSON.stringify(scoresFile(found.scores, found.method))}\n`]);
+  }
+  // One turn of the host, so that an interruption during the last computation still counts.
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const [what, path, text] of texts) await write(what, path, text);
+  return written;
+}
+
+function reportText(found: Found, circuit: Circuit, examples: readonly ReportExample[]): string {
+  const { evaluation, own } = found;
+  return report({
+    circuit,
+    // The page marks the circuit by the edges that it has left.
+    curve: curveOf(evaluation, { ...own, sizes: own.kept }),
+    examples,
+    command: ['filigree', ...process.argv.slice(2)].map(shellWord).join(' '),
+    ranking: found.settings['ranking'] === 'signed' ? 'signed' : 'abs',
+    totalEdges: found.scores.graph.edges,
+    faithfulness: own.faithfulness[0],
+    interval: [own.interval.low[0], own.interval.high[0]],
+  });
+}
+
+/** Some evaluation pairs and what the whole model makes of them, in logits. */
+async function examplesOf(found: Found, model: Transformer, memory: number): Promise<ReportExample[]> {
+  const pairs = found.split.evaluation.pairs.slice(0, exampleCount);
+  const { tokenizer } = found.opened;
+  const measured = await measureCircuits(model, found.scores.graph, pairs, [], { metric: 'logit-diff', memory });
+  const text = (ids: readonly number[]): string => (tokenizer ? tokenizer.decode(ids) : ids.join(' '));
+  const words = (ids: readonly number[]): string =>
+    ids.map((id) => (tokenizer ? tokenizer.token(id).trim() : String(id))).join(' / ');
+  return pairs.map((pair, i) => ({
+    clean: pair.text?.clean ?? text(pair.clean),
+    corrupt: pair.text?.corrupt ?? text(pair.corrupt),
+    answer: words(pair.answers),
+    wrong: words(pair.wrongs),
+    cleanDifference: measured.clean[i],
+    corruptDifference: measured.corrupt[i],
+  }));
+}
+
+const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
+/** Says what was found: JSON for machines, a table for people. */
+export function tell(
+  found: Found,
+  { circuit, written }: { circuit: Circuit; written: Written },
+  session: Session,
+): void {
+  const { opened, scores, split, evaluation, own, choice, curve } = found;
+  const { graph } = scores;
+  const edges = strongest(circuit, listedEdges);
+  const warning = doubt(own);
+  if (warning) session.warn(warning);
+  if (split.note !== undefined) session.warn(split.note);
+  if (session.json) {
+    session.print({
+      model: opened.label,
+      task: found.task,
+      method: found.method,
+      options: found.settings,
+      seed: found.seed,
+      pairs: { discovery: sizes(split.discovery), evaluation: sizes(split.evaluation) },
+      circuit: { size: choice.size, edges, ...evaluationJson(own) },
+      evaluation: evaluationJson(evaluation),
+      written,
+    });
+    return;
+  }
+  const [faith, low, high] = [own.faithfulness[0], own.interval.low[0], own.interval.high[0]];
+  const kept = own.kept[0] === choice.size ? '' : `, ${count(own.kept[0])} on a path from input to logits`;
+  const lines = [
+    `${found.task} in ${opened.label}${found.description === undefined ? '' : `: ${found.description}`}`,
+    `model  ${modelLine(opened.checkpoint.config, graph)}`,
+    `pairs  ${pairsText(split.discovery)} to find the circuit; ${pairsText(split.evaluation)} to judge it`,
+    `metric ${metricLine(found.metric, evaluation)}`,
+    '',
+    ...curveTable(curve, choice.size),
+    '',
+    areasLine(evaluation),
+    '',
+    `* the circuit: ${count(choice.size)} of ${count(graph.edges)} edges (${choice.how})${kept}`,
+    `  faithfulness ${figure(faith)} (${figure(low)} to ${figure(high)}), random circuits of its size ${figure(own.random?.mean[0] ?? null)}`,
+    '  its strongest edges, and how the metric changes when each is cut:',
+    ...edgeLines(edges).map((line) => `  ${line}`),
+    ...Object.entries(written).map(([what, path], i) => `${i === 0 ? '\n' : ''}wrote the ${what} to ${path}`),
+  ];
+  session.say(lines.join('\n'));
+}
+
+const sizes = ({ pairs, dropped }: Split['discovery']): object => ({ count: pairs.length, dropped });

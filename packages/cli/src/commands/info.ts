@@ -1,0 +1,101 @@
+import { stat } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { EdgeGraph, InputError, readCircuit } from 'filigree';
+import { countParameters } from '../engine.js';
+import { edgeLines, strongest } from '../measured.js';
+import { openModel, readTextFile } from '../open.js';
+import { addTalkOptions, type TalkOptions } from '../options.js';
+import type { Run, Session } from '../session.js';
+import { count } from '../table.js';
+
+export function addInfo(program: Command, run: Run): void {
+  const command = program
+    .command('info')
+    .description('say what a model or a circuit file is')
+    .argument('<model-or-circuit>', "a model's folder, a Hub id, or a circuit file")
+    .summary('what a model or a circuit is');
+  addTalkOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  filigree info models/stories
+  filigree info pronoun.circuit.json --json`,
+    )
+    .action((path: string, options: TalkOptions) =>
+      run(async (session) => {
+        const isFile = (await stat(path).catch(() => undefined))?.isFile();
+        await (isFile ? circuitInfo(path, session) : modelInfo(path, session));
+      }, options),
+    );
+}
+
+async function modelInfo(path: string, session: Session): Promise<void> {
+  const { checkpoint, label } = await openModel(path, session);
+  const { config } = checkpoint;
+  const graph = new EdgeGraph(config);
+  const facts = {
+    name: label,
+    architecture: config.architecture,
+    parameters: countParameters(checkpoint),
+    layers: config.layers,
+    heads: config.heads,
+    kvHeads: config.kvHeads,
+    width: config.width,
+    headWidth: config.headWidth,
+    mlpWidth: config.mlpWidth,
+    vocabulary: config.vocabulary,
+    context: config.context,
+    tied: config.tied,
+    edges: graph.edges,
+    hash: await checkpoint.hash(),
+  };
+  if (session.json) session.print(facts);
+  else sayFacts(facts, session);
+}
+
+async function circuitInfo(path: string, session: Session): Promise<void> {
+  const text = await readTextFile(path);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new InputError(`${path} is not a circuit file; to look at a model, give the folder that it is in.`);
+  }
+  const circuit = readCircuit(json, path);
+  const { provenance } = circuit;
+  const facts = {
+    kind: circuit.kind,
+    level: circuit.level,
+    nodes: circuit.nodes.id.length,
+    edges: circuit.edges.source.length,
+    kept: circuit.edges.kept.filter(Boolean).length,
+    ...provenance,
+  };
+  const edges = strongest(circuit, 10);
+  if (session.json) {
+    session.print({ ...facts, strongest: edges });
+    return;
+  }
+  // The curve is a table of its own, for programs.
+  const { curve: _, ...metrics } = provenance.metrics;
+  sayFacts({ ...facts, metrics }, session);
+  session.say(['', 'strongest edges, and how the metric changes when each is cut:', ...edgeLines(edges)].join('\n'));
+}
+
+/** One fact a line. */
+function sayFacts(facts: Readonly<Record<string, unknown>>, session: Session): void {
+  const width = Math.max(...Object.keys(facts).map((key) => key.length));
+  for (const [key, value] of Object.entries(facts)) session.say(`${key.padEnd(width)}  ${plain(value)}`);
+}
+
+function plain(value: unknown): string {
+  if (typeof value === 'number') return Number.isInteger(value) ? count(value) : value.toPrecision(4);
+  if (Array.isArray(value)) return value.map(plain).join(' to ');
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value)
+      .map(([key, item]) => `${key} ${plain(item)}`)
+      .join(', ');
+  }
+  return String(value);
+}
