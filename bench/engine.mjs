@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { createCpuDevice } from '../packages/filigree/dist/kernels/cpu/device.js';
 import { f32x4, i32 } from '../packages/filigree/dist/kernels/cpu/instructions.js';
@@ -82,6 +83,9 @@ export async function run(note) {
   const rows = [];
   const one = ours(1);
   note(`relaxed SIMD: ${one.device.engine.relaxed ? 'yes' : 'no (multiply, then add)'}`);
+  const load = loadavg()[0];
+  if (load > 1)
+    note(`the machine is busy (load ${load.toFixed(1)}): long timings and the rows of two threads will be off`);
   const others = await peers(note);
   const most = peak(one.device.engine);
   const blas = openblas(1, CUBES, note);

@@ -1,4 +1,5 @@
 export { defaultMemory, type Progress } from './batches.js';
+export { pearson, rocAuc } from './compare.js';
 export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
 export {

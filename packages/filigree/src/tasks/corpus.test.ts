@@ -5,7 +5,7 @@ import { corpus, mixture } from './corpus.js';
 import { findTask, tasks } from './registry.js';
 import type { TextPair } from './task.js';
 import { taskPairs } from './tokenize.js';
-import { familiar, heldBracketWords, heldRhymeWords, heldStems } from './words.js';
+import { familiar, heldBracketWords, heldStems } from './words.js';
 
 function take<T>(source: Iterable<T>, count: number): T[] {
   const list: T[] = [];
@@ -19,7 +19,7 @@ function take<T>(source: Iterable<T>, count: number): T[] {
 const passages = (name: string, count: number): string[] =>
   take(corpus({ seed: 5, ingredients: mixture.filter((ingredient) => ingredient.name === name) }), count);
 const pairs = (name: string): TextPair[] =>
-  take(findTask(name).texts({ seed: 1, part: 'evaluation', oneToken: () => false }), 300);
+  take(findTask(name).texts({ seed: 1, part: 'evaluation', oneToken: () => false }), 80);
 const words = (text: string): string[] => text.match(/[A-Za-z]+/g) ?? [];
 const text = take(corpus({ seed: 1 }), 20_000);
 
@@ -77,10 +77,7 @@ describe('corpus', () => {
     }
   });
 
-  it('keeps the words that the tasks ask about out of rhymes and brackets', () => {
-    for (const rhyme of passages('rhymes', 2000)) {
-      expect(words(rhyme.split(':')[1]).filter((word) => heldRhymeWords.includes(word))).toEqual([]);
-    }
+  it('keeps the words that the task `bracket` uses out of brackets', () => {
     for (const list of passages('lists', 2000)) {
       const inside = list.slice(list.search(/[[({]/));
       expect(words(inside).filter((word) => heldBracketWords.includes(word))).toEqual([]);
@@ -116,7 +113,7 @@ describe("the tokenizer of our own model's text", () => {
   it('has pairs of every task in both parts, with names from the held-out stems', () => {
     for (const task of tasks) {
       for (const part of ['discovery', 'evaluation'] as const) {
-        expect(taskPairs(task, tokenizer, { count: 200, part, context: 64 }).pairs).toHaveLength(200);
+        expect(taskPairs(task, tokenizer, { count: 100, part, context: 64 }).pairs).toHaveLength(100);
       }
     }
     for (const { text } of taskPairs(findTask('pronoun'), tokenizer, { count: 100 }).pairs) {

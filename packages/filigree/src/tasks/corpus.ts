@@ -14,7 +14,7 @@ export interface Ingredient {
 /** What the training text of our own model is made of; each ingredient teaches one behaviour. */
 export const mixture: readonly Ingredient[] = [
   { name: 'stories', weight: 4, passage: story },
-  { name: 'rhymes', weight: 3, passage: rhyme },
+  { name: 'rhymes', weight: 4, passage: rhyme },
   { name: 'lists', weight: 3, passage: list },
   { name: 'sayings', weight: 2, passage: talk },
 ];

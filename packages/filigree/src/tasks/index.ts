@@ -1,5 +1,6 @@
-export { corpus, mixture } from './corpus.js';
-export { readPairs } from './jsonl.js';
+export { type CorpusOptions, corpus, type Ingredient, mixture } from './corpus.js';
+export { type PairFileOptions, readPairs } from './jsonl.js';
+export { type Planted, type PlantedInductionOptions, plantedInduction } from './planted-induction.js';
 export { findTask, tasks } from './registry.js';
-export type { Pair, Part, Task, TaskMetric, TextPair } from './task.js';
-export { type FittedPairs, taskPairs } from './tokenize.js';
+export type { Pair, Part, Task, TaskMetric, TextPair, TextRequest } from './task.js';
+export { type FittedPairs, type PairsOptions, taskPairs } from './tokenize.js';

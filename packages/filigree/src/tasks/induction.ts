@@ -1,6 +1,6 @@
 import { Random } from '../tensor/random.js';
 import { pairsOf, type Task, type TextPair, type TextRequest } from './task.js';
-import { heldRhymeWords } from './words.js';
+import { rowWords } from './words.js';
 
 /** Lead-ins that the training text never puts before a rhyme. */
 const leads = ['They sang:', 'She sang:', 'He sang:', 'Mom said:'] as const;
@@ -19,15 +19,15 @@ function pair(d: Random, words: readonly string[]): TextPair {
 }
 
 function wordsFor({ oneToken }: TextRequest): readonly string[] {
-  const single = heldRhymeWords.filter((word) => oneToken?.(' ' + word) ?? true);
+  const single = rowWords.filter((word) => oneToken?.(' ' + word) ?? true);
   // A row needs at least four different words; a vocabulary without them is asked in words of several tokens.
-  return single.length >= 6 ? single : heldRhymeWords;
+  return single.length >= 6 ? single : rowWords;
 }
 
 /**
  * What followed a word when it came before: "They sang: owl fox bell cow fox" -> " bell". A row of different words, then
  * one of them again; the corrupted prompt ends with another word of the row (olsson2022, "In-context learning and induction
- * heads"). The words are those that the training text never repeats in a rhyme, so copying must not depend on which they are.
+ * heads"). Rows are drawn afresh, so that what follows a word cannot be known from the training text, only from the prompt.
  */
 export const induction: Task = {
   name: 'induction',

@@ -2,8 +2,11 @@ import { Random } from '../tensor/random.js';
 import { pairsOf, type Task, type TextPair, type TextRequest } from './task.js';
 import { animals, boy, colours, familiar, girl, heldStems, places, sizes, things } from './words.js';
 
-/** The opener of the task's prompts, which puts all names at one position; the training text never puts it before a name. */
-const opener = 'One day, ';
+/**
+ * How prompts open: with words that the training text never puts before a name, or with the name itself, where a name is one
+ * token wherever it stands.
+ */
+const openers = { familiar: ['', '', 'One day, '], paired: ['One day, '] } as const;
 
 /** What the named child does: in the training text these are never said of a name, only of "she", "he" or "they". */
 const deeds: readonly ((d: Random) => string)[] = [
@@ -45,7 +48,7 @@ function pair(d: Random, { girls, boys, paired }: Names): TextPair {
   const index = d.integer(girls.length);
   const her = girls[index];
   const his = paired ? boys[index] : d.pick(boys);
-  const deed = d.pick(deeds)(d);
+  const [opener, deed] = [d.pick(paired ? openers.paired : openers.familiar), d.pick(deeds)(d)];
   const [clean, corrupt] = [`${opener}${her} ${deed}.`, `${opener}${his} ${deed}.`];
   return d.uniform() < 0.5
     ? { clean, corrupt, answer: ' She', wrong: ' He' }

@@ -32,8 +32,10 @@ const sayings: readonly ((d: Random) => string)[] = [
   () => 'come and look',
   (d) => `${d.pick([girl, boy])(d.pick(trainStems))} is at the ${d.pick(places)}`,
   (d) => `${d.pick(colours)} ${d.pick(things)}`,
-  (d) => Array.from({ length: 1 + d.integer(4) }, () => item(d, rhymeWords)).join(' '),
 ];
+
+/** Words in no order, so that a quotation may end after any word. */
+const babble = (d: Random): string => Array.from({ length: 1 + d.integer(6) }, () => item(d, rhymeWords)).join(' ');
 
 /**
  * One to three quotations, each in double or single marks: `The king said, "I am glad." print('come and look')`.
@@ -43,7 +45,7 @@ const sayings: readonly ((d: Random) => string)[] = [
 export function talk(d: Random): string {
   const lines: string[] = [];
   for (let more = 1 + d.integer(3); more > 0; more--) {
-    lines.push(quotation(d.pick(leads)(d), d.pick(quotes), d.pick(sayings)(d)));
+    lines.push(quotation(d.pick(leads)(d), d.pick(quotes), d.uniform() < 0.3 ? babble(d) : d.pick(sayings)(d)));
   }
   return lines.join(' ');
 }

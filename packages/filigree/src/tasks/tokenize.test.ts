@@ -7,7 +7,7 @@ import { findTask, tasks } from './registry.js';
 import type { Task, TextPair } from './task.js';
 import { answerToken, fitPair, taskPairs } from './tokenize.js';
 import { wordTokenizer } from './word-tokenizer.fixture.js';
-import { familiar, heldRhymeWords } from './words.js';
+import { familiar, rowWords } from './words.js';
 
 const toy = wordTokenizer(['One', 'day', 'Lily', 'Tim', 'went', 'to', 'the', 'park', 'She', 'He', 'is']);
 const lily: TextPair = { clean: 'One day, Lily went', corrupt: 'One day, Tim went', answer: ' She', wrong: ' He' };
@@ -80,7 +80,7 @@ describe('taskPairs', () => {
   });
 
   it('gives built-in pairs that align, whatever the vocabulary', () => {
-    for (const words of [[], [...familiar.girls, ...familiar.boys], heldRhymeWords]) {
+    for (const words of [[], [...familiar.girls, ...familiar.boys], rowWords]) {
       const tokenizer = wordTokenizer(['She', 'He', ...words]);
       for (const name of ['pronoun', 'bracket', 'quote', ...(words.length > 20 ? ['induction'] : [])]) {
         const { pairs } = taskPairs(findTask(name), tokenizer, { count: 40, seed: 1, part: 'evaluation' });

@@ -22,13 +22,13 @@ export const trainStems = split(`
   Domenic Donat Edoard Elari Eli Enric Evandr Fernand Flavi Florian Franc Gabin Gerald Gian Gin Giuli Guid Gustav Horaci
   Ignaci Ild Ivan Juli Juni Laur Leandr Leonard Lin Lucian Mari Massim Maur Melin Ner Nev Nicol Norbert Octavi Odin Orland
   Otili Paol Patrici Pedr Quirin Raf Ricard Rin Robert Rodrig Roman Ruben Salvi Savin Serafin Sever Silvi Simon Soni Tadde
-  Teodor Tin Tizian Ubald Ulric Urban Valeri Ver Victori Vilm Virgili Vit Zelind Zen Zit
+  Teodor Thel Theod Tin Tizian Ubald Ulric Urban Valeri Ver Victori Vilm Virgili Vit Zelind Zen Zit
 `);
 
 /** Stems of paired names that the training text never uses, with either ending. */
 export const heldStems = split(`
   Adrian Alb Angel Brun Carl Celi Dari Emili Fabi Feder Gilbert Hermin Isidor Kar Lar Leoni Livi Luci Marin Mil Nin Olivi
-  Petr Renat Rosin Sandr Stefan Susann Thel Theod Tuli Umbert Vinc Zor
+  Petr Renat Rosin Sandr Stefan Susann Clar Nel Tuli Umbert Vinc Zor
 `);
 
 export const girl = (stem: string): string => stem + 'a';
@@ -42,19 +42,22 @@ export const colours = split('red blue green pink black white');
 export const sizes = split('big small little new nice fine');
 export const feelings = split('happy sad glad tired proud brave');
 
-/** Words that the training text repeats in its rhymes. */
-export const rhymeWords = split(`
-  cat dog bird fish frog duck bear mouse horse park farm beach forest river lake school ball hat book box cup car boat kite
-  doll cake pie bread soup jam red blue green pink big small new sad glad tired tree house door rain sun snow song king queen
-  girl boy night family went saw found walked sat sang ate made lost gave played wanted was had liked and the to with at by
-  some very good one like look go come have see sleep
-`);
-
-/** Words that the training text uses in stories but never in a rhyme. */
-export const heldRhymeWords = split(`
+/** Words that the task `induction` makes its rows of. */
+export const rowWords = split(`
   fox cow pig hen owl garden shop field hill pond bell drum coat lamp ring shoe key rice corn cheese black white little nice fine
   proud brave happy day mom friend time play
 `);
+
+/** Words that the training text repeats in its rhymes. */
+export const rhymeWords = [
+  ...rowWords,
+  ...split(`
+    cat dog bird fish frog duck bear mouse horse park farm beach forest river lake school ball hat book box cup car boat kite
+    doll cake pie bread soup jam red blue green pink big small new sad glad tired tree house door rain sun snow song king queen
+    girl boy night family went saw found walked sat sang ate made lost gave played wanted was had liked and the to with at by
+    some very good one like look go come have see sleep
+  `),
+];
 
 /** Words that the training text never puts inside brackets. */
 export const heldBracketWords = split(
@@ -62,7 +65,7 @@ export const heldBracketWords = split(
 );
 
 /** Words inside the brackets of the training text. */
-export const bracketWords = [...rhymeWords, ...heldRhymeWords].filter((word) => !heldBracketWords.includes(word));
+export const bracketWords = rhymeWords.filter((word) => !heldBracketWords.includes(word));
 
 /** A word, now and then a paired name or a digit instead, so that what is read in a row is not always a word known by heart. */
 export function item(d: Random, words: readonly string[]): string {

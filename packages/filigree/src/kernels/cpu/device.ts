@@ -4,6 +4,7 @@ import { adamw } from './adamw.js';
 import { copy, isTransposed, withContiguous } from './copy.js';
 import { elementwise } from './elementwise.js';
 import { addressOf, type CpuBuffer, Engine, type EngineOptions, viewAddress, widthOf } from './engine.js';
+import { fill } from './fill.js';
 import { checkIds, gather, scatterAdd } from './gather.js';
 import { product } from './product.js';
 import { reduce } from './reduce.js';
@@ -58,13 +59,21 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
     write: (buffer, offset, data) => window(buffer, offset, data.length).set(data),
     read: async (buffer, offset, length) => device.readSync(buffer, offset, length),
     readSync(buffer, offset, length) {
-      // A copy in memory of its own, also where the engine's is shared.
+      // A copy in memory of its own, also where the engine's is shared (whose constructor copies element by element).
       const view = window(buffer, offset, length);
-      if (view instanceof Float32Array) return new Float32Array(view);
-      return view instanceof Int32Array ? new Int32Array(view) : new Uint8Array(view);
+      const copied =
+        buffer.dtype === 'f32'
+          ? new Float32Array(length)
+          : buffer.dtype === 'i32'
+            ? new Int32Array(length)
+            : new Uint8Array(length);
+      copied.set(view);
+      return copied;
     },
     fill(buffer, offset, length, value) {
-      window(buffer, offset, length).fill(value);
+      if (buffer.dtype === 'f32' || buffer.dtype === 'i32') {
+        fill(engine, buffer.dtype, addressOf(buffer, offset), length, value);
+      } else window(buffer, offset, length).fill(value);
     },
 
     elementwise(op, out, inputs) {
