@@ -11,6 +11,8 @@ export interface Failure {
 export function explain(error: unknown, signal: AbortSignal): Failure {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return { code: 0 };
+    // What `filigree help NAME` throws for a name that is no command.
+    if (error.code === 'commander.help') return { line: 'no such command; filigree --help lists them', code: 2 };
     return { line: oneLine(error.message.replace(/^error: /, '')), code: 2 };
   }
   if (error instanceof InputError) return { line: oneLine(error.message), code: 2 };

@@ -42,7 +42,7 @@ export function planBatches(
   if (bytesAt(longest, 1) > memory) {
     const needed = Math.ceil(bytesAt(longest, 1) / 2 ** 20);
     throw new InputError(
-      `One pair of ${longest} tokens needs about ${needed} MiB, more than the ${Math.floor(memory / 2 ** 20)} MiB allowed; raise --memory.`,
+      `One pair of ${longest} tokens needs about ${needed} MiB for its activations, and ${Math.floor(memory / 2 ** 20)} MiB are left for them; allow more (--memory).`,
     );
   }
   return function* (line) {

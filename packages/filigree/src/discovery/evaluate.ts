@@ -40,8 +40,10 @@ export async function measureCircuits(
   };
   const order = [...pairs.keys()].sort((a, b) => pairs[a].clean.length - pairs[b].clean.length);
   const { layers, heads, width, mlpWidth, vocabulary } = model.config;
-  const bytes = (length: number): number =>
-    4 * (length * (3 * graph.sources.length * width + 12 * heads * width + 6 * mlpWidth) + vocabulary * 4 + layers);
+  // Measured: a split run keeps about 18 copies of every head's stream and 8 of the MLP's features in each layer until it ends.
+  const perPosition = (length: number): number =>
+    3 * graph.sources.length * width + layers * (18 * heads * width + 8 * mlpWidth + 6 * heads * length);
+  const bytes = (length: number): number => 4 * (length * perPosition(length) + vocabulary * 4);
   const total = pairs.length * circuits.length;
   let done = 0;
   for (let start = 0; start < order.length; ) {
