@@ -101,13 +101,13 @@ export interface Split {
 
 /**
  * The two sets of a discovery, which never share a pair: two parts of a built-in task; of a file its two halves by seed, or, with a
- * second file, all rows of each. Where nothing is left to judge on, the same pairs do both, and the note says so.
+ * second file, all rows of each. Without `split`, and where nothing is left to judge on, the same pairs do both, and the note says so.
  */
 export function splitPairs(
   of: Behaviour,
   other: Behaviour | undefined,
   opened: Opened,
-  options: Pick<TaskOptions, 'limit' | 'seed'>,
+  options: Pick<TaskOptions, 'limit' | 'seed'> & { split: boolean },
 ): Split {
   if (other || 'task' in of) {
     const discovery = pairsFor(of, 'discovery', opened, options);
@@ -118,6 +118,10 @@ export function splitPairs(
     const note = shared > 0 ? `${shared} pairs of --evaluate-on are left out: --task has them too.` : undefined;
     return { discovery, evaluation: { pairs: rest, dropped: evaluation.dropped }, note };
   }
+  if (!options.split) {
+    const all = pairsFor(of, 'discovery', opened, options);
+    return { discovery: all, evaluation: all, note: 'The circuit is judged on the pairs it was found on.' };
+  }
   const { pairs } = pairsFor(of, 'discovery', opened, { seed: options.seed });
   const order = new Random(options.seed).fork('halves').shuffle(pairs);
   const half = Math.ceil(pairs.length / 2);
@@ -127,7 +131,7 @@ export function splitPairs(
   const note =
     rest.length === 0
       ? `${of.file} has ${rows} and no second pair: the circuit is judged on what it was found on.`
-      : `${of.file} has ${rows}: by seed ${options.seed}, one half finds the circuit, the other judges it (--evaluate-on FILE finds on all).`;
+      : `${of.file} has ${rows}: by seed ${options.seed}, one half finds the circuit, the other judges it (--no-split and --evaluate-on FILE use all to find it).`;
   return {
     discovery: { pairs: found, dropped: {} },
     evaluation: { pairs: rest.length === 0 ? found : rest, dropped: {} },

@@ -1,0 +1,44 @@
+// What `npm start` and `npm test` do first. Nothing is installed yet when this runs, so it uses Node alone.
+import { spawn } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Runs Node with arguments in the project's folder; gives the exit code. The user's Ctrl-C reaches the child by itself. */
+export function node(args) {
+  const ignore = () => {};
+  process.on('SIGINT', ignore);
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      process.off('SIGINT', ignore);
+      resolve(signal === null ? code : 130);
+    });
+  });
+}
+
+/** Ends with one line on stderr. */
+export function fail(line, code = 1) {
+  process.stderr.write(`filigree: ${line}\n`);
+  process.exit(code);
+}
+
+const time = async (path) => (await stat(root + path).catch(() => undefined))?.mtimeMs ?? 0;
+
+/** Installs the dependencies where they are missing or older than the list of them, then builds. */
+export async function setUp() {
+  const version = process.versions.node;
+  if (Number(version.split('.')[0]) < 20) fail(`Node 20 or newer is needed, and this is ${version}.`, 2);
+  if ((await time('node_modules/.package-lock.json')) < (await time('package-lock.json'))) {
+    console.log('Installing the dependencies…');
+    const npm = process.env.npm_execpath;
+    if (!npm) fail('run this as npm start or npm test, so that the dependencies can be installed.', 2);
+    const code = await node([npm, 'ci', '--no-audit', '--no-fund', '--loglevel=error']);
+    if (code !== 0) fail('the dependencies could not be installed; see above. Is there a network?', code);
+  }
+  console.log('Building…');
+  const code = await node(['node_modules/typescript/bin/tsc', '-b']);
+  if (code !== 0) fail('the build failed; see above.', code);
+}
