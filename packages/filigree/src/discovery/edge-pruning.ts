@@ -26,7 +26,7 @@ export interface EdgePruningOptions extends MaskOptions {
   size?: number;
   /** Share of the steps over which the target rises from keeping all edges to keeping `size`. */
   anneal?: number;
-  /** Rate at which the multipliers rise. */
+  /** Rate at which the multipliers ascend. */
   ascent?: number;
 }
 
@@ -34,13 +34,14 @@ export interface EdgePruningOptions extends MaskOptions {
  * Edge pruning (Bhaskar, Wettig, Friedman, Chen 2024, "Finding Transformer Circuits with Edge Pruning"): gates of the hard
  * concrete distribution on all edges are learned by gradient descent on
  *
- *     - m(masked run) + edges (l1 (s - t) + l2 (s - t)^2)
+ *     - m(masked run) + w edges (l1 (s - t) + l2 (s - t)^2)
  *
  * where m is `kl` unless asked otherwise (so the first term is KL(full model || circuit)), s = 1 - mean P(z > 0) is the expected
  * sparsity and t the target, which rises linearly to 1 - size / edges. The multipliers l1 and l2 start at 0 and 1 and ascend by
- * plain gradient steps; the factor makes them prices of one edge, in the metric's unit, so that their rate does not depend on
- * the model's size. The score of an edge is minus the chance that its gate is open, so kept edges are near -1; the circuit is
- * the `size` edges whose gates are the most open, pruned.
+ * plain gradient steps; w edges, with w = |m(clean) - m(corrupt)| / size, makes them prices of one edge in units of what an edge
+ * of the circuit is worth on average: a price far above that shuts gates in no order, one far below shuts none. The score of an
+ * edge is minus the chance that its gate is open, so kept edges are near -1; the circuit is the `size` edges whose gates are
+ * the most open, pruned.
  *
  * @throws InputError for options that make no sense, for pairs that the model cannot read, or when one pair does not fit `memory`
  */
@@ -68,10 +69,11 @@ export async function edgePruning(
       {
         start: 2,
         draw: (gates, { random }) => addAxis(hardConcrete(gates, random), 0),
-        penalty(gates, possible, step) {
+        penalty(gates, possible, { step, metric }) {
           const sparsity = sub(1, mul(sum(mul(openProbability(gates), possible)), 1 / edges));
           const target = (1 - size / edges) * Math.min(1, (step + 1) / Math.max(1, anneal * steps));
-          return mul(lagrangian(sub(sparsity, target), multipliers, ascent), edges);
+          const worth = Math.abs(metric.clean - metric.corrupt) / size;
+          return mul(lagrangian(sub(sparsity, target), multipliers, ascent), edges * worth);
         },
       },
     );

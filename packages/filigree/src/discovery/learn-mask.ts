@@ -49,15 +49,20 @@ export interface MaskMethod {
    */
   draw(logits: Tensor, step: { readonly random: Random; readonly pairs: number }): Tensor;
   /** What is added to the loss, a scalar, from the logits and 1 where an edge is possible, both `[destinations, sources]`. */
-  penalty(logits: Tensor, possible: Tensor, step: number): Tensor;
+  penalty(logits: Tensor, possible: Tensor, state: { readonly step: number; readonly metric: Ends }): Tensor;
+}
+
+/** Mean metric over the pairs on the clean and on the corrupted prompts. */
+interface Ends {
+  readonly clean: number;
+  readonly corrupt: number;
 }
 
 export interface LearnedMask {
   readonly graph: EdgeGraph;
   /** Logit of each edge's gate, in a table over the graph's edges; minus infinity where no edge is possible. */
   readonly logits: Float64Array;
-  /** Mean metric over the pairs on the clean and on the corrupted prompts. */
-  readonly metric: { readonly clean: number; readonly corrupt: number };
+  readonly metric: Ends;
 }
 
 /**
@@ -88,7 +93,8 @@ export async function learnMask(
   const random = new Random(seed);
   const draws = random.fork('masks');
   const parts = splitPairs(model, graph, random.fork('batches').shuffle(pairs), batch, memory);
-  const ends = await measureCircuits(model, graph, pairs, [], { metric: name, memory, signal });
+  const { clean, corrupt } = await measureCircuits(model, graph, pairs, [], { metric: name, memory, signal });
+  const ends: Ends = { clean: average(clean), corrupt: average(corrupt) };
   const shape = [graph.destinations.length, graph.sources.length];
   const logits = full(shape, method.start);
   const possible = tensor(
@@ -112,7 +118,7 @@ export async function learnMask(
       const kept = method.draw(logits, { random: draws, pairs: own.pairs.length });
       const run = runCut(model, graph, own, corrupt, sub(1, kept));
       const value = mean(metric(name, reshape(run, reference.shape), own.pairs, reference));
-      return add(neg(value), method.penalty(logits, possible, step));
+      return add(neg(value), method.penalty(logits, possible, { step, metric: ends }));
     };
     await fit(new Map([['gates', logits], ...(method.parameters ?? [])]), loss, {
       steps,
@@ -128,7 +134,7 @@ export async function learnMask(
       const { source, destination } = graph.ends(place);
       table[place] = values[destination * graph.sources.length + source];
     }
-    return { graph, logits: table, metric: { clean: average(ends.clean), corrupt: average(ends.corrupt) } };
+    return { graph, logits: table, metric: ends };
   } finally {
     owner.dispose();
     logits.dispose();

@@ -56,7 +56,7 @@ export async function ugs(model: Transformer, pairs: readonly Pair[], options: U
 }
 
 /** Shares kept of each edge for each pair, `[1, pairs, ...]`, whose gradient by the logits is the estimate above. */
-function coins(logits: Tensor, pairs: number, random: Random): Tensor {
+export function coins(logits: Tensor, pairs: number, random: Random): Tensor {
   const shape = [1, pairs, ...logits.shape];
   const uniform = (): Tensor =>
     tensor(
