@@ -23,6 +23,10 @@ export interface Destination {
   readonly reads: number;
 }
 
+/** What the edges depend on, and the width, which goes into files. */
+export type GraphConfig = Pick<TransformerConfig, 'layers' | 'heads' | 'mlpWidth' | 'parallel'> &
+  Partial<Pick<TransformerConfig, 'width'>>;
+
 /**
  * The edges of a transformer (Hanna et al. 2024): every source writes into the residual stream, every destination reads what all
  * earlier sources wrote; the MLP of a parallel block does not read the heads of its layer. Tables over edges are row-major,
@@ -34,7 +38,7 @@ export class EdgeGraph {
   /** Number of possible edges; 12 layers of 12 heads have 32,491. */
   readonly edges: number;
 
-  constructor(readonly config: Pick<TransformerConfig, 'layers' | 'heads' | 'mlpWidth' | 'parallel'>) {
+  constructor(readonly config: GraphConfig) {
     const { layers, heads } = config;
     const sources: Source[] = [{ name: 'input', kind: 'input', layer: -1, head: -1 }];
     const destinations: Destination[] = [];

@@ -1,7 +1,11 @@
+export { type AcdcOptions, acdcEdgesText, readAcdcEdges } from './acdc-edges.js';
 export { defaultMemory, type Progress } from './batches.js';
+export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
 export { pearson, rocAuc } from './compare.js';
+export { type CircuitComparison, compareCircuits, type EdgeOverlap, type Overlap } from './compare-circuits.js';
 export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
+export type { Sign } from './edge-names.js';
 export {
   type Evaluation,
   type EvaluationOptions,
@@ -14,6 +18,7 @@ export {
 export { type ExactOptions, exactPatching } from './exact.js';
 export { EdgeGraph } from './graph.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
+export { type MibOptions, mibGraphText, readMibGraph } from './mib-graph.js';
 export { runCircuits } from './run-circuit.js';
 export type { EdgeScores } from './scores.js';
 export { readScores, type ScoresFile, scoresFile } from './scores-file.js';
