@@ -41,6 +41,6 @@ export function countParameters({ config }: Checkpoint): number {
 const mebibytes = (count: number): number => Math.ceil(count / 2 ** 20);
 
 /** Node 20 has fused multiply-add behind a flag; later ones have it on. It must be set before the first module is compiled. */
-function allowRelaxedSimd(): void {
+export function allowRelaxedSimd(): void {
   if (Number(process.versions.node.split('.')[0]) < 21) setFlagsFromString('--experimental-wasm-relaxed-simd');
 }

@@ -8,6 +8,7 @@ import { addGenerate } from './commands/generate.js';
 import { addInfo } from './commands/info.js';
 import { addLogits } from './commands/logits.js';
 import { addTasks } from './commands/tasks.js';
+import { addTrain } from './commands/train.js';
 import { explain } from './failure.js';
 import { onInterrupt } from './interrupt.js';
 import { type Run, Session } from './session.js';
@@ -34,7 +35,7 @@ Example:
 
 filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wrong input, 130 interrupted.`,
     );
-  const commands = [addDiscover, addEvaluate, addGenerate, addInfo, addLogits, addTasks];
+  const commands = [addDiscover, addEvaluate, addGenerate, addInfo, addLogits, addTasks, addTrain];
   for (const add of commands) add(command, run);
   return command;
 }

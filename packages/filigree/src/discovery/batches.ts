@@ -12,11 +12,16 @@ export interface Progress {
 /** Bytes that activations may take where the user does not say: half a GiB. */
 export const defaultMemory = 512 * 2 ** 20;
 
-/** Rough count of floats that one sequence position needs in a split, tracked run, per point of the line. */
+/** Rough count of floats that one position of one sequence needs in a tracked run, per point of the line. */
 function floatsPerPosition(config: TransformerConfig, length: number): number {
   const { layers, heads, width, mlpWidth, headWidth } = config;
-  // Per layer: gradients and products of 3 * heads copies of the stream, heads' rows of the pattern, the MLP's hidden features.
-  return layers * (3 * heads * width * 3 + heads * length * 6 + mlpWidth * 8 + heads * headWidth * 12 + width * 12);
+  // Per layer: rows of the pattern and what surrounds it, the MLP's hidden features, heads' vectors, the stream; and gradients.
+  return layers * (heads * length * 8 + mlpWidth * 12 + heads * headWidth * 24 + width * 24);
+}
+
+/** The same for what is needed once, whatever the number of points: tables of sources, and gradients of heads' copies. */
+function floatsOnce(config: TransformerConfig, graph: EdgeGraph): number {
+  return (3 * graph.sources.length + (3 * config.heads + 2) * config.layers + 6 * config.heads) * config.width;
 }
 
 /**
@@ -32,7 +37,7 @@ export function planBatches(
 ): (line: readonly number[]) => Generator<{ pairs: Pair[]; points: readonly number[] }> {
   if (pairs.length === 0) throw new InputError('There are no pairs to run on.');
   const bytesAt = (length: number, lines: number): number =>
-    4 * length * (3 * graph.sources.length * config.width + lines * floatsPerPosition(config, length));
+    4 * length * (floatsOnce(config, graph) + lines * floatsPerPosition(config, length));
   const longest = Math.max(...pairs.map((p) => p.clean.length));
   if (bytesAt(longest, 1) > memory) {
     const needed = Math.ceil(bytesAt(longest, 1) / 2 ** 20);

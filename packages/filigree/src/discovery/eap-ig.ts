@@ -1,3 +1,5 @@
+import type { TransformerConfig } from '../nn/config.js';
+import { headReadGradients } from '../nn/reader-gradients.js';
 import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
 import {
@@ -11,7 +13,6 @@ import {
   mul,
   noGrad,
   ones,
-  permute,
   type Rules,
   reshape,
   scope,
@@ -147,51 +148,63 @@ function readerGradients(
   name: MetricName,
   rules: Rules | undefined,
 ): ReaderGradient[] {
-  const { layers, heads, width, mlpWidth } = model.config;
+  const { config } = model;
   const pairs = batch.pairs.length;
-  const kinds = ['q_input', 'k_input', 'v_input'];
-  const perLayer = mlpWidth > 0 ? [...kinds, 'mlp_in'] : kinds;
-  const sites = Array.from({ length: layers }, (_, l) => perLayer.map((s) => `blocks.${l}.${s}`)).flat();
-  sites.push('final_in');
   // All points of the line go through the model as one batch, point-major.
   const from = at(corrupt.values, 0, 0);
   const to = at(clean.values, 0, 0);
-  const length = from.shape[1];
+  const [, length, width] = from.shape;
   const line = tensor(points, [points.length, 1, 1, 1], undefined, from.device);
   const residual = track(alias(reshape(add(from, mul(line, sub(to, from))), [points.length * pairs, length, width])));
   const repeat = <T>(items: readonly T[]): T[] => points.flatMap(() => items);
-  const run = model.run([], { from: { layer: 0, residual }, at: repeat(batch.last), split: true, sites });
+  const layers = Array.from({ length: config.layers }, (_, l) => l);
+  const read = layers.flatMap((l) => readSites(config).map((site) => `blocks.${l}.${site}`)).concat('final_in');
+  const seen = layers.flatMap((l) => [
+    `blocks.${l}.resid_pre`,
+    ...(config.norm === 'none' ? [] : [`blocks.${l}.ln1.scale`]),
+  ]);
+  const run = model.run([], {
+    from: { layer: 0, residual },
+    at: repeat(batch.last),
+    ungroup: true,
+    sites: [...read, ...seen],
+  });
   const reference = name === 'kl' ? concat(repeat([clean.logits]), 0) : undefined;
   const value = metric(name, run.logits, repeat(batch.pairs), reference);
   const seed = mul(ones(value.shape, value.device), 1 / points.length);
-  const wrt = sites.map((s) => run.site(s));
-  const gradients = backward([{ tensor: value, seed }], wrt, { rules });
-  const mean = (site: number): Tensor | null => {
-    const g = gradients[site];
-    return g && sum(reshape(g, [points.length, pairs, ...g.shape.slice(1)]), 0);
-  };
+  const gradients = backward([{ tensor: value, seed }], read.map(run.site), { rules });
+  const gradientAt = new Map(read.map((site, i) => [site, gradients[i]]));
+  const byPoint = (t: Tensor): Tensor => reshape(t, [points.length, pairs, ...t.shape.slice(1)]);
   return noGrad(() => {
     const result: ReaderGradient[] = [];
-    for (let layer = 0; layer < layers; layer++) {
+    const whole = (first: number, site: string): void => {
+      const gradient = gradientAt.get(site);
+      if (!gradient) return;
+      const summed = reshape(sum(byPoint(gradient), 0), [1, pairs, length, width]);
+      result.push({ first, count: 1, reads: graph.destinations[first].reads, gradient: summed });
+    };
+    for (const layer of layers) {
       const first = graph.firstDestination(layer);
-      const { reads } = graph.destinations[first];
-      const attention = Tensor.allocate([3 * heads, pairs, length, width]);
-      kinds.forEach((_, i) => {
-        const g = mean(layer * perLayer.length + i) ?? zeros([pairs, length, heads, width]);
-        assign(slice(attention, 0, i * heads, (i + 1) * heads), permute(g, [2, 0, 1, 3]));
+      const scale = config.norm === 'none' ? undefined : byPoint(run.site(`blocks.${layer}.ln1.scale`));
+      const stream = byPoint(run.site(`blocks.${layer}.resid_pre`));
+      (['q', 'k', 'v'] as const).forEach((kind, i) => {
+        const site = `blocks.${layer}.attn.${kind}`;
+        const slope = gradientAt.get(site);
+        if (!slope) return;
+        const reads = { residual: stream, scale, projected: byPoint(run.site(site)), gradient: byPoint(slope) };
+        const gradient = headReadGradients(config, model.weights.blocks[layer], kind, reads, rules);
+        const { reads: sources } = graph.destinations[first];
+        result.push({ first: first + i * config.heads, count: config.heads, reads: sources, gradient });
       });
-      result.push({ first, count: 3 * heads, reads, gradient: attention });
-      const mlp = mlpWidth > 0 ? mean(layer * perLayer.length + 3) : null;
-      if (mlp) {
-        const gradient = reshape(mlp, [1, pairs, length, width]);
-        result.push({ first: first + 3 * heads, count: 1, reads: reads + heads, gradient });
-      }
+      if (config.mlpWidth > 0) whole(first + 3 * config.heads, `blocks.${layer}.mlp_in`);
     }
-    const final = mean(sites.length - 1);
-    if (final) {
-      const gradient = reshape(final, [1, pairs, length, width]);
-      result.push({ first: graph.destinations.length - 1, count: 1, reads: graph.sources.length, gradient });
-    }
+    whole(graph.destinations.length - 1, 'final_in');
     return result;
   });
+}
+
+/** Sites of a block by which gradients are wanted. */
+function readSites(config: TransformerConfig): string[] {
+  const attention = ['attn.q', 'attn.k', 'attn.v'];
+  return config.mlpWidth > 0 ? [...attention, 'mlp_in'] : attention;
 }

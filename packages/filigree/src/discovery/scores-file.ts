@@ -45,6 +45,8 @@ export function readScores(json: unknown, graph: EdgeGraph, file: string): Float
     if (stranger !== undefined) {
       throw new InputError(`${file} scores the ${what} '${stranger}', which this model does not have.`);
     }
+    const again = found.find((name, i) => at.get(name) !== i);
+    if (again !== undefined) throw new InputError(`${file} has the ${what} '${again}' twice; leave one of them out.`);
     return wanted.map(({ name }) => {
       const i = at.get(name);
       if (i === undefined) throw new InputError(`${file} lacks the ${what} '${name}' of this model.`);

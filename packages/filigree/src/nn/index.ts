@@ -1,6 +1,7 @@
 export { AdamW, type AdamWOptions } from './adamw.js';
 export { KeyValueCache } from './cache.js';
 export { type Checkpoint, openCheckpoint } from './checkpoint.js';
+export { checkpointFiles } from './checkpoint-write.js';
 export { type Architecture, readConfig, type TransformerConfig } from './config.js';
 export { type FitOptions, fit } from './fit.js';
 export { type GenerateOptions, generate } from './generate.js';

@@ -23,7 +23,7 @@ import {
 import type { KeyValueCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import { norm } from './norm.js';
-import { type BlockWeights, type Parameters, type Weights, weightsOf } from './weights.js';
+import { type BlockWeights, type Parameters, ungroup, type Weights, weightsOf } from './weights.js';
 
 /** Token ids, one row per sequence; rows are padded on the right to the longest. */
 export type Tokens = readonly (readonly number[])[];
@@ -35,6 +35,8 @@ export interface RunOptions {
   sites?: Iterable<string>;
   /** In these layers each head reads its own copies of the residual stream: `q_input`, `k_input`, `v_input` are `[b, t, heads, width]`. */
   split?: boolean | ((layer: number) => boolean);
+  /** Gives every head keys and values of its own, so that `attn.k` and `attn.v` have all heads where heads share them. */
+  ungroup?: boolean;
   /** Makes `attn.result`, what each head writes, and lets `attn_out` be their sum. Implied where the site is kept. */
   results?: boolean;
   /** Position of each sequence whose logits are wanted: logits are `[b, vocabulary]` then. */
@@ -57,13 +59,14 @@ const activations = { silu, gelu, geluTanh, relu };
 /**
  * A decoder-only transformer (Llama, Mistral, Qwen2, GPT-2 families) whose activations can be read, replaced and
  * differentiated at named sites (`siteNames`). Shapes: residual sites `[b, t, width]`; `attn.q`, `.z` `[b, t, heads, headWidth]`;
- * `attn.k`, `.v` the same, with `kvHeads` heads where the layer is not split; `attn.scores` (before masking), `.pattern`
+ * `attn.k`, `.v` the same, with `kvHeads` heads unless split or ungrouped; `attn.scores` (before masking), `.pattern`
  * `[b, heads, t, s]`; `attn.result` `[b, t, heads, width]`; scales end in 1; MLP sites `[b, t, mlpWidth]`.
  */
 export class Transformer {
   private readonly owner = new Scope();
   private readonly angles: { cos: Tensor; sin: Tensor } | undefined;
-  private readonly weights: Weights;
+  /** The parameters as the forward pass reads them. */
+  readonly weights: Weights;
 
   /** Takes over the parameters, named and shaped as `parameterShapes` says. Throws InputError when one is missing. */
   constructor(
@@ -118,8 +121,8 @@ export class Transformer {
       const rows = options.at.map((t, b) => b * length + t);
       x = gather(reshape(x, [-1, config.width]), tensor(rows, [rows.length], 'i32', x.device));
     }
-    const { normalized, output } = norm(x, weights.finalNorm, config, (s) => visit('ln_final.scale', s));
-    visit('ln_final.normalized', normalized);
+    const [scale, normalized] = ['scale', 'normalized'].map((s) => (v: Tensor) => visit(`ln_final.${s}`, v));
+    const output = norm(x, weights.finalNorm, config, scale, normalized);
     const labels = options.at ? 'bd,vd->bv' : 'btd,vd->btv';
     const logits = visit('logits', einsum(labels, output, weights.unembed));
     return {
@@ -167,7 +170,7 @@ export class Transformer {
     const attention = this.attention(layer, w, x, at, wanted, options);
     const mid = at('resid_mid', add(x, at('attn_out', attention)));
     if (!w.mlp) return at('resid_post', mid);
-    const { output } = norm(at('mlp_in', alias(mid)), w.norm2, config, (s) => at('ln2.scale', s));
+    const output = norm(at('mlp_in', alias(mid)), w.norm2, config, (s) => at('ln2.scale', s));
     const act = activations[config.activation];
     const linear = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
       const z = einsum('btd,hd->bth', y, weight);
@@ -198,7 +201,6 @@ export class Transformer {
     const { config } = this;
     const { heads, kvHeads, headWidth } = config;
     const [batch, length, width] = x.shape;
-    const shared = heads / kvHeads;
     const split = typeof options.split === 'function' ? options.split(layer) : (options.split ?? false);
     const scale = (s: Tensor): Tensor => at('ln1.scale', s);
 
@@ -206,28 +208,35 @@ export class Transformer {
       const z = einsum(split ? 'bthd,hed->bthe' : 'btd,hed->bthe', y, weight);
       return bias ? add(z, bias) : z;
     };
-    /** Key-value weights repeated for the heads that share them, `[kvHeads, …] -> [heads, …]`. */
-    const ungroup = (weight: Tensor): Tensor => {
-      if (weight.shape[0] === heads) return weight;
-      const [first, ...rest] = weight.shape;
-      return reshape(expand(reshape(weight, [first, 1, ...rest]), [first, shared, ...rest]), [heads, ...rest]);
-    };
     let q: Tensor;
     let k: Tensor;
     let v: Tensor;
     if (split) {
       const read = (site: string, weight: Tensor, bias: Tensor | undefined): Tensor => {
         const copies = expand(reshape(x, [batch, length, 1, width]), [batch, length, heads, width]);
-        return project(norm(at(site, copies), norm1, config, scale).output, ungroup(weight), bias && ungroup(bias));
+        return project(
+          norm(at(site, copies), norm1, config, scale),
+          ungroup(weight, heads),
+          bias && ungroup(bias, heads),
+        );
       };
       q = read('q_input', w.q, w.qBias);
       k = read('k_input', w.k, w.kBias);
       v = read('v_input', w.v, w.vBias);
     } else {
-      const { output } = norm(x, norm1, config, scale);
+      const output = norm(x, norm1, config, scale);
       q = project(output, w.q, w.qBias);
       k = project(output, w.k, w.kBias);
       v = project(output, w.v, w.vBias);
+    }
+    if (options.ungroup) {
+      const perHead = (z: Tensor): Tensor => {
+        if (z.shape[2] === heads) return z;
+        const groups = reshape(z, [batch, length, kvHeads, 1, headWidth]);
+        return reshape(expand(groups, [batch, length, kvHeads, heads / kvHeads, headWidth]), q.shape);
+      };
+      k = perHead(k);
+      v = perHead(v);
     }
     q = at('attn.q', q);
     k = at('attn.k', k);

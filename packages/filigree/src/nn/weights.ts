@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import { Random, reshape, type Tensor, tensor } from '../tensor/index.js';
+import { expand, Random, reshape, type Tensor, tensor } from '../tensor/index.js';
 import type { TransformerConfig } from './config.js';
 import type { NormWeights } from './norm.js';
 import { parameterShapes } from './parameters.js';
@@ -47,6 +47,13 @@ export interface MlpWeights {
   /** `[width, mlpWidth]` */
   readonly out: Tensor;
   readonly outBias?: Tensor;
+}
+
+/** Key-value weights or biases repeated for the heads that share them, `[kvHeads, …] -> [heads, …]`. */
+export function ungroup(weight: Tensor, heads: number): Tensor {
+  const [groups, ...rest] = weight.shape;
+  if (groups === heads) return weight;
+  return reshape(expand(reshape(weight, [groups, 1, ...rest]), [groups, heads / groups, ...rest]), [heads, ...rest]);
 }
 
 /** A named parameter, in the shape that files give it. */

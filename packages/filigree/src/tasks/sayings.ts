@@ -30,6 +30,8 @@ const sayings: readonly ((d: Random) => string)[] = [
   (d) => `here is a ${d.pick(colours)} ${d.pick(things)} for you`,
   (d) => `the ${d.pick(animals)} ate my ${d.pick(foods)}`,
   () => 'come and look',
+  (d) => `my ${d.pick(things)} was ${d.pick(colours)}`,
+  (d) => `mine is ${d.pick(colours)}`,
   (d) => `${d.pick([girl, boy])(d.pick(trainStems))} is at the ${d.pick(places)}`,
   (d) => `${d.pick(colours)} ${d.pick(things)}`,
 ];

@@ -61,6 +61,7 @@ function later(d: Random, { name, she, her }: Child): string {
   if (roll < 0.75) return `${her} ${d.pick(['mom', 'family'])} was ${d.pick(feelings)}.`;
   if (roll < 0.85) return `${d.pick(taskOpeners)}${she.toLowerCase()} ${d.pick(deeds)(d)}.`;
   if (roll < 0.92) return `The ${d.pick(animals)} was ${d.pick(feelings)} and ${d.pick(['ran', 'sang', 'sat'])}.`;
+  if (roll < 0.96) return `The ${d.pick(things)} was ${d.pick(colours)}.`;
   return `${name} was ${d.pick(feelings)}.`;
 }
 

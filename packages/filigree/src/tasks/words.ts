@@ -19,7 +19,7 @@ const split = (words: string): readonly string[] => words.trim().split(/\s+/);
 /** Stems of paired names in the training text. */
 export const trainStems = split(`
   Albert Ald Alfred Amad Antoni Arnald Aureli Bened Bernard Bibian Bruni Camill Cecili Claudi Corneli Cosim Damian Deli Din
-  Domenic Donat Edoard Elari Eli Enric Evandr Fernand Flavi Florian Franc Gabin Gerald Gian Gin Giuli Guid Gustav Horaci
+  Domenic Donat Edoard Elari Eli Enric Evandr Fernand Flavi Florian Franc Gabin Gerald Gian Gin Giuli Guid Gustav Hermin Horaci
   Ignaci Ild Ivan Juli Juni Laur Leandr Leonard Lin Lucian Mari Massim Maur Melin Ner Nev Nicol Norbert Octavi Odin Orland
   Otili Paol Patrici Pedr Quirin Raf Ricard Rin Robert Rodrig Roman Ruben Salvi Savin Serafin Sever Silvi Simon Soni Tadde
   Teodor Thel Theod Tin Tizian Ubald Ulric Urban Valeri Ver Victori Vilm Virgili Vit Zelind Zen Zit
@@ -27,7 +27,7 @@ export const trainStems = split(`
 
 /** Stems of paired names that the training text never uses, with either ending. */
 export const heldStems = split(`
-  Adrian Alb Angel Brun Carl Celi Dari Emili Fabi Feder Gilbert Hermin Isidor Kar Lar Leoni Livi Luci Marin Mil Nin Olivi
+  Adrian Alb Angel Brun Carl Celi Dari Emili Fabi Feder Gilbert Nil Isidor Kar Lar Leoni Livi Luci Marin Mil Nin Olivi
   Petr Renat Rosin Sandr Stefan Susann Clar Nel Tuli Umbert Vinc Zor
 `);
 

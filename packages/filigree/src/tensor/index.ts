@@ -1,4 +1,4 @@
-export { backward, type Rule, type Rules, valueAndGrad } from './autograd.js';
+export { backward, freeze, type Rule, type Rules, valueAndGrad } from './autograd.js';
 export { full, ones, tensor, zeros } from './create.js';
 export { defaultDevice, setDefaultDevice } from './default-device.js';
 export * from './ops/index.js';

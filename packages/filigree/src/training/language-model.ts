@@ -61,7 +61,7 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
       {
         steps,
         lr: recipe.lr,
-        schedule: cosine({ warmup: recipe.warmup }),
+        schedule: cosine({ warmup: recipe.warmup, end: 0.05 }),
         optimiser: { beta2: recipe.beta2, weightDecay: recipe.weightDecay },
         clip: recipe.clip,
         signal: options.signal,

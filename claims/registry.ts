@@ -1,0 +1,5 @@
+import type { Claim } from './claim.js';
+import { eapIgClaim } from './discovery/eap-ig.js';
+
+/** Every claim, in the order in which they are listed. */
+export const claims: readonly Claim[] = [eapIgClaim];
