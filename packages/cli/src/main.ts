@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { setDefaultDevice } from 'filigree';
+import { addClaim, addClaims } from './commands/claim.js';
 import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addGenerate } from './commands/generate.js';
@@ -35,7 +36,7 @@ Example:
 
 filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wrong input, 130 interrupted.`,
     );
-  const commands = [addDiscover, addEvaluate, addGenerate, addInfo, addLogits, addTasks, addTrain];
+  const commands = [addClaim, addClaims, addDiscover, addEvaluate, addGenerate, addInfo, addLogits, addTasks, addTrain];
   for (const add of commands) add(command, run);
   return command;
 }
