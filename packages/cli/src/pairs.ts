@@ -146,9 +146,20 @@ function without(pairs: readonly Pair[], others: readonly Pair[]): readonly Pair
   return pairs.filter((pair) => !known.has(key(pair)));
 }
 
-/** "20 pairs (dropped: 3 of unequal length)". */
+/** "20 pairs", and how many texts were dropped on the way, by reason. */
 export function pairsText({ pairs, dropped }: Fitted): string {
-  const reasons = Object.entries(dropped).map(([sort, count]) => `${count} ${sort}`);
-  const all = Object.values(dropped).reduce((a, b) => a + b, 0);
-  return `${pairs.length} ${pairs.length === 1 ? 'pair' : 'pairs'}${all > 0 ? `, ${all} dropped (${reasons.join(', ')})` : ''}`;
+  return `${pairs.length} ${pairs.length === 1 ? 'pair' : 'pairs'}${droppedText(dropped)}`;
+}
+
+/** Both sets in one line. */
+export function splitText({ discovery, evaluation }: Split): string {
+  const dropped = { ...discovery.dropped };
+  for (const [sort, count] of Object.entries(evaluation.dropped)) dropped[sort] = (dropped[sort] ?? 0) + count;
+  const judging = evaluation.pairs === discovery.pairs ? 'the same' : `${evaluation.pairs.length} others`;
+  return `${discovery.pairs.length} to find the circuit, ${judging} to judge it${droppedText(dropped)}`;
+}
+
+function droppedText(dropped: Fitted['dropped']): string {
+  const reasons = Object.entries(dropped).map(([sort, count]) => `${count} for ${sort}`);
+  return reasons.length > 0 ? ` (dropped: ${reasons.join(', ')})` : '';
 }
