@@ -58,7 +58,7 @@ export function addDiscover(program: Command, run: Run): void {
     .description('find the edges of a model that do a task, and say how faithful that circuit is')
     .argument('<model>', 'a folder in Hugging Face layout, or a Hub id such as org/name')
     .summary('find the circuit of a task');
-  addTaskOptions(command, 'pairs to find on, and as many to judge on (default: 20, or all rows of a file)')
+  addTaskOptions(command, 'pairs to find on, and as many to judge on (default: 40, or all rows of a file)')
     .option('--evaluate-on <file>', 'judge on these pairs, and find on all rows of --task')
     .option('--no-split', 'find and judge on the same rows of a file, instead of on its two halves')
     .addOption(
