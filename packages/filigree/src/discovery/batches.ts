@@ -51,7 +51,10 @@ export function planBatches(
       let end = start + 1;
       while (end < sorted.length && bytesAt(sorted[end].clean.length, points) * (end + 1 - start) <= memory) end++;
       const part = sorted.slice(start, end);
-      const room = Math.max(1, Math.floor(memory / (bytesAt(part[part.length - 1].clean.length, 1) * part.length)));
+      const fits = (lines: number): boolean =>
+        bytesAt(part[part.length - 1].clean.length, lines) * part.length <= memory;
+      let room = line.length;
+      while (room > 1 && !fits(room)) room--;
       for (let k = 0; k < line.length; k += room) yield { pairs: part, points: line.slice(k, k + room) };
       start = end;
     }
