@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { setDefaultDevice } from 'filigree';
 import { addClaim, addClaims } from './commands/claim.js';
+import { addCompare } from './commands/compare.js';
+import { addConvert } from './commands/convert.js';
 import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addGenerate } from './commands/generate.js';
@@ -36,7 +38,19 @@ Example:
 
 filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wrong input, 130 interrupted.`,
     );
-  const commands = [addClaim, addClaims, addDiscover, addEvaluate, addGenerate, addInfo, addLogits, addTasks, addTrain];
+  const commands = [
+    addClaim,
+    addClaims,
+    addCompare,
+    addConvert,
+    addDiscover,
+    addEvaluate,
+    addGenerate,
+    addInfo,
+    addLogits,
+    addTasks,
+    addTrain,
+  ];
   for (const add of commands) add(command, run);
   return command;
 }
