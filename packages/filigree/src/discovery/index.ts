@@ -1,5 +1,16 @@
+export {
+  attentionPatterns,
+  type HeadPatterns,
+  type HeadScoreName,
+  type HeadScores,
+  headScoreNames,
+  headScores,
+  type RepeatedTokensOptions,
+  repeatedRandomTokens,
+} from './attention-scores.js';
 export { defaultMemory, type Progress } from './batches.js';
 export { pearson, rocAuc } from './compare.js';
+export { type DirectLogits, directByLayer, directLogits } from './direct-logit.js';
 export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
 export {
@@ -13,7 +24,28 @@ export {
 } from './evaluate.js';
 export { type ExactOptions, exactPatching } from './exact.js';
 export { EdgeGraph } from './graph.js';
+export {
+  type Lens,
+  type LensCell,
+  type LensCurve,
+  type LensOptions,
+  type LensToken,
+  lensCurve,
+  lensRows,
+  logitLens,
+} from './lens.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
+export {
+  headSites,
+  isHeadSite,
+  type PatchDirection,
+  type PatchMap,
+  type PatchOptions,
+  type PatchSite,
+  patchActivations,
+  streamSites,
+} from './patching.js';
+export { alignedPairs, type PositionTokens, positionTokens } from './positions.js';
 export { runCircuits } from './run-circuit.js';
 export type { EdgeScores } from './scores.js';
 export { readScores, type ScoresFile, scoresFile } from './scores-file.js';
