@@ -171,7 +171,8 @@ function legendLength({ negative = '', positive = '' }: HeatMapSvgOptions): numb
 function legend(x: number, y: number, largest: number, { values, texts }: HeatMap, options: HeatMapSvgOptions): string {
   if (!(largest > 0)) return '';
   const most = texts ? underWords : 1;
-  const signed = Array.from(values).some((value) => value < 0);
+  // Rounding below zero is no reason for a second half.
+  const signed = Array.from(values).some((value) => value < -largest / 200);
   const first = signed ? -legendSteps : 0;
   const before = signed ? [options.negative, figure(-largest, 2)] : ['0'];
   const lead = before.filter(Boolean).join('  ');
