@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { answerToken, InputError, type Pair, type Tokenizer } from 'filigree';
 import type { Opened } from './open.js';
 import { numberList, wholeNumber } from './options.js';
-import { openTask, pairsFor } from './pairs.js';
+import { openTask, pairsFor, usualPairs } from './pairs.js';
 
 /** What a command that looks at prompts looks at: one of a text, token ids, or a task. */
 export interface PromptOptions {
@@ -19,7 +19,7 @@ export function addPromptOptions(command: Command, task: string): Command {
     .addOption(new Option('--ids <list>', 'or its token ids, such as 1,403,407').argParser(numberList('--ids', 0)))
     .option('--task <task>', `or a built-in task or a JSONL file of pairs: ${task}`)
     .addOption(
-      new Option('--limit <n>', 'pairs of the task (default: 20, or all rows of a file)').argParser(
+      new Option('--limit <n>', `pairs of the task (default: ${usualPairs}, or all rows of a file)`).argParser(
         wholeNumber('--limit', 1),
       ),
     )

@@ -49,7 +49,7 @@ export function addPatch(program: Command, run: Run): void {
     .description('patch activations between clean and corrupted prompts, and show where that changes the behaviour')
     .argument('<model>', 'a folder in Hugging Face layout, or a Hub id such as org/name')
     .summary('activation patching by layer, position and head');
-  addTaskOptions(command, 'pairs to patch (default: 20, or all rows of a file)')
+  addTaskOptions(command, `pairs to patch (default: ${usualPairs}, or all rows of a file)`)
     .addOption(
       new Option('--site <list>', `of ${sites.join(', ')} (default: ${usualSites.join(',')})`).argParser((text) =>
         text.split(',').map(choice('--site', sites)),

@@ -5,4 +5,4 @@ export * from './ops/index.js';
 export { Random } from './random.js';
 export { Scope, scope } from './scope.js';
 export { custom, type Gradients, type GradNode, noGrad, record, tagged, track } from './tape.js';
-export { Tensor } from './tensor.js';
+export { reportLeaks, Tensor } from './tensor.js';
