@@ -4,6 +4,8 @@ import { Command } from 'commander';
 import { setDefaultDevice } from 'filigree';
 import { addAttention } from './commands/attention.js';
 import { addClaim, addClaims } from './commands/claim.js';
+import { addCompare } from './commands/compare.js';
+import { addConvert } from './commands/convert.js';
 import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addGenerate } from './commands/generate.js';
@@ -40,8 +42,20 @@ Example:
 filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wrong input, 130 interrupted.`,
     );
   const commands = [
-    ...[addAttention, addClaim, addClaims, addDiscover, addEvaluate, addGenerate, addInfo, addLens, addLogits],
-    ...[addPatch, addTasks, addTrain],
+    addAttention,
+    addClaim,
+    addClaims,
+    addCompare,
+    addConvert,
+    addDiscover,
+    addEvaluate,
+    addGenerate,
+    addInfo,
+    addLens,
+    addLogits,
+    addPatch,
+    addTasks,
+    addTrain,
   ];
   for (const add of commands) add(command, run);
   return command;

@@ -95,7 +95,10 @@ export interface EvaluationOptions extends MeasureOptions {
   sizes?: readonly number[];
   /** What the reported curve ranks by. */
   ranking?: Ranking;
-  /** Drop edges that cannot matter before running (their number shrinks, the metric does not change). */
+  /**
+   * Drop edges that cannot matter before running: their number shrinks, the metric does not change. (In models with post-norms it
+   * may, a little: see `prune`.)
+   */
   prune?: boolean;
   /** Random circuits of equal size per size; 0 leaves the control out. */
   randomCircuits?: number;

@@ -1,3 +1,4 @@
+export { type AcdcOptions, acdcEdgesText, readAcdcEdges } from './acdc-edges.js';
 export {
   attentionPatterns,
   type HeadPatterns,
@@ -9,10 +10,13 @@ export {
   repeatedRandomTokens,
 } from './attention-scores.js';
 export { defaultMemory, type Progress } from './batches.js';
+export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
 export { pearson, rocAuc } from './compare.js';
+export { type CircuitComparison, compareCircuits, type EdgeOverlap, type Overlap } from './compare-circuits.js';
 export { type DirectLogits, directByLayer, directLogits } from './direct-logit.js';
 export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
+export type { Sign } from './edge-names.js';
 export {
   type Evaluation,
   type EvaluationOptions,
@@ -35,6 +39,7 @@ export {
   logitLens,
 } from './lens.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
+export { type MibOptions, mibGraphText, readMibGraph } from './mib-graph.js';
 export {
   headSites,
   isHeadSite,

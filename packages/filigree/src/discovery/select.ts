@@ -36,7 +36,8 @@ export function selectThreshold(
 
 /**
  * Drops, until nothing changes, what cannot matter: edges out of a head or MLP that no kept edge feeds (a head needs one of q,
- * k, v), and edges into one that no kept edge leaves. Such edges carry the counterfactual whether kept or not, or lead nowhere.
+ * k, v), and edges into one that no kept edge leaves. Such edges carry the counterfactual whether kept or not, or lead nowhere;
+ * but in models with post-norms, whose heads of a layer share the norm's scale, each counts a little in what the others write.
  */
 export function prune(graph: EdgeGraph, edges: EdgeSet): EdgeSet {
   const kept = Uint8Array.from(edges);
