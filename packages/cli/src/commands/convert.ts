@@ -57,10 +57,13 @@ async function convert(from: string, to: string, options: ConvertOptions, sessio
   await checkOutputs({ out: to });
   const { circuit: read, kind } = await openCircuit(from, options.sign);
   const circuit = options.model === undefined ? read : await placed(read, from, options.model, session);
-  await writeFileAtomic(
-    to,
-    explained(() => circuitIn(format, circuit, options.sign), from),
-  );
+  const { shape } = circuit.provenance;
+  if ((format === 'mib' && shape?.width === undefined) || (format === 'acdc' && !shape)) {
+    throw new InputError(
+      `${from} does not say the shape of its model, which ${to} has to; give the model with --model.`,
+    );
+  }
+  await writeFileAtomic(to, circuitIn(format, circuit, options.sign));
   const kept = circuit.edges.kept.filter(Boolean).length;
   const facts = { nodes: circuit.nodes.id.length, edges: circuit.edges.source.length, kept };
   if (session.json) session.print({ from: { file: from, kind }, to: { file: to, kind: format }, ...facts });
