@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { setDefaultDevice } from 'filigree';
+import { addAttention } from './commands/attention.js';
 import { addClaim, addClaims } from './commands/claim.js';
 import { addCompare } from './commands/compare.js';
 import { addConvert } from './commands/convert.js';
@@ -9,7 +10,9 @@ import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addGenerate } from './commands/generate.js';
 import { addInfo } from './commands/info.js';
+import { addLens } from './commands/lens.js';
 import { addLogits } from './commands/logits.js';
+import { addPatch } from './commands/patch.js';
 import { addTasks } from './commands/tasks.js';
 import { addTrain } from './commands/train.js';
 import { explain } from './failure.js';
@@ -39,6 +42,7 @@ Example:
 filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wrong input, 130 interrupted.`,
     );
   const commands = [
+    addAttention,
     addClaim,
     addClaims,
     addCompare,
@@ -47,7 +51,9 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addEvaluate,
     addGenerate,
     addInfo,
+    addLens,
     addLogits,
+    addPatch,
     addTasks,
     addTrain,
   ];

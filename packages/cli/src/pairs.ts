@@ -18,7 +18,7 @@ import { type Opened, readTextFile } from './open.js';
 import { choice, wholeNumber } from './options.js';
 
 /** Pairs of a generated task where the user does not say how many. */
-const usualPairs = 40;
+export const usualPairs = 40;
 
 /** What a command runs on. */
 export interface TaskOptions {

@@ -12,6 +12,10 @@ export interface Progress {
 /** Bytes that activations may take where the user does not say: half a GiB. */
 export const defaultMemory = 512 * 2 ** 20;
 
+/** Rough bytes that one sequence of `length` tokens needs in a tracked run; a run without gradients needs less. */
+export const bytesPerRun = (config: TransformerConfig, length: number): number =>
+  4 * length * floatsPerPosition(config, length);
+
 /** Rough count of floats that one position of one sequence needs in a tracked run, per point of the line. */
 function floatsPerPosition(config: TransformerConfig, length: number): number {
   const { layers, heads, width, mlpWidth, headWidth } = config;

@@ -1,8 +1,19 @@
 export { type AcdcOptions, acdcEdgesText, readAcdcEdges } from './acdc-edges.js';
+export {
+  attentionPatterns,
+  type HeadPatterns,
+  type HeadScoreName,
+  type HeadScores,
+  headScoreNames,
+  headScores,
+  type RepeatedTokensOptions,
+  repeatedRandomTokens,
+} from './attention-scores.js';
 export { defaultMemory, type Progress } from './batches.js';
 export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
 export { pearson, rocAuc } from './compare.js';
 export { type CircuitComparison, compareCircuits, type EdgeOverlap, type Overlap } from './compare-circuits.js';
+export { type DirectLogits, directByLayer, directLogits } from './direct-logit.js';
 export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
 export type { Sign } from './edge-names.js';
@@ -17,8 +28,29 @@ export {
 } from './evaluate.js';
 export { type ExactOptions, exactPatching } from './exact.js';
 export { EdgeGraph } from './graph.js';
+export {
+  type Lens,
+  type LensCell,
+  type LensCurve,
+  type LensOptions,
+  type LensToken,
+  lensCurve,
+  lensRows,
+  logitLens,
+} from './lens.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
 export { type MibOptions, mibGraphText, readMibGraph } from './mib-graph.js';
+export {
+  headSites,
+  isHeadSite,
+  type PatchDirection,
+  type PatchMap,
+  type PatchOptions,
+  type PatchSite,
+  patchActivations,
+  streamSites,
+} from './patching.js';
+export { alignedPairs, type PositionTokens, positionTokens } from './positions.js';
 export { runCircuits } from './run-circuit.js';
 export type { EdgeScores } from './scores.js';
 export { readScores, type ScoresFile, scoresFile } from './scores-file.js';
