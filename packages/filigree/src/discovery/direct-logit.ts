@@ -1,8 +1,22 @@
 import type { TransformerConfig } from '../nn/config.js';
+import type { NormWeights } from '../nn/norm.js';
 import type { Run, Transformer } from '../nn/transformer.js';
 import type { BlockWeights } from '../nn/weights.js';
 import type { Pair } from '../tasks/task.js';
-import { concat, div, einsum, gather, mean, mul, reshape, sub, sum, type Tensor, tensor } from '../tensor/index.js';
+import {
+  add,
+  concat,
+  div,
+  einsum,
+  gather,
+  mean,
+  mul,
+  reshape,
+  sub,
+  sum,
+  type Tensor,
+  tensor,
+} from '../tensor/index.js';
 import { type Progress, planBatches } from './batches.js';
 import { EdgeGraph } from './graph.js';
 import { readValues } from './read-values.js';
@@ -37,7 +51,7 @@ export interface DirectLogits {
  *
  * over answers a and wrong tokens w (a pair without wrong ones gives the answers' logit), where C removes the mean in a layer norm.
  * It sees the direct path only: what a component does through later ones is theirs. Heads write W_O^h z_h, neurons
- * W_out[:, i] post_i.
+ * W_out[:, i] post_i; where what is written goes through a norm, its scale is held at its value too. Logits are those before a cap.
  *
  * @throws InputError for pairs that the model cannot read.
  */
@@ -89,6 +103,8 @@ function contributions(model: Transformer, batch: Batch): Tensor {
     ...layers.map((l) => `blocks.${l}.attn.z`),
     ...(config.mlpWidth > 0 ? layers.map((l) => `blocks.${l}.mlp.post`) : []),
     ...(config.norm === 'none' ? [] : ['ln_final.scale']),
+    ...(config.postNorms ? layers.flatMap((l) => [`blocks.${l}.ln1_post.scale`, `blocks.${l}.ln2_post.scale`]) : []),
+    'ln_final.normalized',
   ];
   const run = model.run(batch.clean, { at: batch.last, sites });
   const last = (site: string): Tensor => lastRows(run.site(site), batch.last);
@@ -97,25 +113,25 @@ function contributions(model: Transformer, batch: Batch): Tensor {
   const none = tensor([0], [1], undefined, run.logits.device);
   const constant = (vector: Tensor | undefined, by: Tensor): Tensor =>
     vector ? reshape(sum(einsum('bd,d->b', by, vector)), [1]) : none;
-  const block = (layer: number, { attention, mlp }: BlockWeights): Tensor[] => {
-    const heads = einsum('dhe,bd->bhe', attention.out, direction);
-    const parts = [sum(sum(mul(heads, last(`blocks.${layer}.attn.z`)), -1), 0), constant(attention.outBias, direction)];
+  /** The direction as what is written sees it, before the norm that it goes through. */
+  const before = (norm: NormWeights | undefined, scale: string): Tensor =>
+    norm ? div(mul(direction, norm.weight), last(scale)) : direction;
+  const block = (layer: number, { attention, postNorm1, mlp, postNorm2 }: BlockWeights): Tensor[] => {
+    const byHeads = before(postNorm1, `blocks.${layer}.ln1_post.scale`);
+    const heads = einsum('dhe,bd->bhe', attention.out, byHeads);
+    const parts = [sum(sum(mul(heads, last(`blocks.${layer}.attn.z`)), -1), 0), constant(attention.outBias, byHeads)];
     if (!mlp) return [...parts, none];
-    const neurons = einsum('dn,bd->bn', mlp.out, direction);
-    parts.push(sum(mul(neurons, last(`blocks.${layer}.mlp.post`)), 0), constant(mlp.outBias, direction));
+    const byNeurons = before(postNorm2, `blocks.${layer}.ln2_post.scale`);
+    const neurons = einsum('dn,bd->bn', mlp.out, byNeurons);
+    parts.push(sum(mul(neurons, last(`blocks.${layer}.mlp.post`)), 0), constant(mlp.outBias, byNeurons));
     return parts;
   };
-  const total = sum(mul(run.logits, tokenWeights(batch.pairs, config.vocabulary, run.logits)));
+  const gain = weights.finalNorm?.weight;
+  const normalized = run.site('ln_final.normalized');
+  const normBias = constant(weights.finalNorm?.bias, wanted);
+  const total = add(normBias, sum(mul(gain ? mul(normalized, gain) : normalized, wanted)));
   const embed = sum(mul(last('blocks.0.resid_pre'), direction));
-  return concat(
-    [
-      reshape(total, [1]),
-      constant(weights.finalNorm?.bias, wanted),
-      reshape(embed, [1]),
-      ...layers.flatMap((l) => block(l, weights.blocks[l])),
-    ],
-    0,
-  );
+  return concat([total, normBias, reshape(embed, [1]), ...layers.flatMap((l) => block(l, weights.blocks[l]))], 0);
 }
 
 /** The weight of each token's logit in the difference, `[pairs, vocabulary]`. */

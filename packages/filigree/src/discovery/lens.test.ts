@@ -28,12 +28,14 @@ function unembed(model: Transformer, x: readonly number[]): number[] {
   const bias = weights.finalNorm?.bias?.dataSync();
   const out = gain ? centred.map((value, d) => (value / scale) * gain[d] + (bias?.[d] ?? 0)) : x;
   const table = weights.unembed.dataSync();
+  const cap = (logit: number): number =>
+    config.logitCap === undefined ? logit : config.logitCap * Math.tanh(logit / config.logitCap);
   return Array.from({ length: config.vocabulary }, (_, v) =>
-    out.reduce((sum, value, d) => sum + value * table[v * x.length + d], 0),
+    cap(out.reduce((sum, value, d) => sum + value * table[v * x.length + d], 0)),
   );
 }
 
-describe.each(['tiny-llama', 'tiny-gpt2'])('the logit lens on %s', (name) => {
+describe.each(['tiny-llama', 'tiny-gpt2', 'tiny-neox', 'tiny-gemma2'])('the logit lens on %s', (name) => {
   it('is each stream through norm and unembedding, and the model itself after the last layer', async () => {
     const model = await loadFolder(projectPath(`fixtures/${name}`));
     const { clean: tokens } = fixturePairs(name)[0];

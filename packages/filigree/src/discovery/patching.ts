@@ -58,7 +58,7 @@ const runsAtOnce = 32;
  * a ratio of means over pairs. Every cell costs a forward pass from its layer on; cells of a layer run as batches.
  *
  * @throws InputError for pairs that the model cannot read, for positions of pairs that differ in length (see `alignedPairs`), and
- * for `mlp_out` in a model without MLPs.
+ * for `mlp_out` in a model without MLPs or `resid_mid` in one of parallel blocks.
  */
 export async function patchActivations(
   model: Transformer,
@@ -70,6 +70,11 @@ export async function patchActivations(
   const perHead = isHeadSite(site);
   const { metric: name = 'logit-diff', direction = 'noising', byPosition = !perHead, memory = defaultMemory } = options;
   if (site === 'mlp_out' && config.mlpWidth === 0) throw new InputError('The model has no MLPs, so no mlp_out.');
+  if (site === 'resid_mid' && config.parallel) {
+    throw new InputError(
+      'The blocks of the model are parallel: MLPs do not read what heads add, and there is no resid_mid.',
+    );
+  }
   const parts = [...planBatches(config, new EdgeGraph(config), pairs, 1, memory / 2)([1])].map((part) => part.pairs);
   const positions = byPosition ? oneLength(pairs) : 1;
   const heads = perHead ? config.heads : 1;
