@@ -1,20 +1,46 @@
+export { type Ablation, type AblationName, type AblationOptions, ablationNames, makeAblation } from './ablation.js';
+export type { EstimateOptions } from './attribute.js';
 export { defaultMemory, type Progress } from './batches.js';
+export { cleanCorrupted } from './clean-corrupted.js';
 export { pearson, rocAuc } from './compare.js';
 export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
+export { eapIgActivations } from './eap-ig-activations.js';
 export {
   type Evaluation,
   type EvaluationOptions,
   evaluateCircuit,
   evaluateScores,
-  fractions,
-  type Measured,
   measureCircuits,
 } from './evaluate.js';
+export {
+  evaluateNodeScores,
+  evaluateNodes,
+  exactNodes,
+  measureNodes,
+  type NodeEvaluation,
+  type NodeEvaluationOptions,
+  selectNodes,
+  weightedEdges,
+} from './evaluate-nodes.js';
 export { type ExactOptions, exactPatching } from './exact.js';
 export { EdgeGraph } from './graph.js';
+export { type GreedyDirection, selectGreedy } from './greedy.js';
+export { fractions } from './judge.js';
+export type { Measured, MeasureOptions } from './measure.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
+export {
+  type NodeLevel,
+  type NodeMethod,
+  type NodeScoreOptions,
+  type NodeScores,
+  nodeMethods,
+  nodeScores,
+} from './node-scores.js';
+export { randomScores } from './random-scores.js';
+export { type RelpOptions, type RelpRules, relp, relpRules } from './relp.js';
 export { runCircuits } from './run-circuit.js';
+export { type NodeSet, runNodes } from './run-nodes.js';
 export type { EdgeScores } from './scores.js';
 export { readScores, type ScoresFile, scoresFile } from './scores-file.js';
 export {
@@ -24,6 +50,7 @@ export {
   prune,
   type Ranking,
   rank,
+  rankUnits,
   selectThreshold,
   selectTop,
 } from './select.js';
