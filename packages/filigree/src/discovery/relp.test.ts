@@ -22,7 +22,7 @@ function relevance(model: Transformer, pair: Pair, rules: RelpRules) {
     const value = metric('logit-diff', run.logits, [pair]);
     const streams = sites.map(run.site);
     const rho = backward([{ tensor: value, seed: ones([1]) }], streams, { rules: relpRules(rules) });
-    const total = (t: Tensor): number => t.dataSync().reduce((a, b) => a + b, 0);
+    const total = (t: Tensor): number => Array.from(t.dataSync()).reduce((a, b) => a + b, 0);
     const terms = streams.map((x, i) => mul(x, rho[i]!));
     return { value: value.dataSync()[0], sums: terms.map(total), sizes: terms.map((t) => total(abs(t))) };
   });
