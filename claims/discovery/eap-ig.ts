@@ -59,7 +59,7 @@ function plantedChecks(rows: readonly Row[]): Check[] {
     const least = Math.min(...hard);
     checks.push({
       ok: least >= 0.98 && plain < 0.86,
-      text: `at beta 24 EAP-IG's AUC is at least ${least.toFixed(3)} and EAP's ${plain.toFixed(3)}`,
+      text: `at beta 24 EAP-IG's AUC is at least ${least.toFixed(3)} and EAP's ${plain.toFixed(3)} (asked: .98, below .86)`,
     });
   }
   return checks;

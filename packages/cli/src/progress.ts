@@ -5,9 +5,10 @@ export interface State {
   readonly unit: string;
 }
 
-/** Milliseconds between two drawings on a terminal, and between two lines elsewhere. */
+/** Milliseconds between two drawings on a terminal, between two lines elsewhere, and before the first line there. */
 const redrawEvery = 100;
 const lineEvery = 5000;
+const firstLine = 1000;
 
 /**
  * Shows on stderr how far one operation is, at which rate, and how long it will take yet: on a terminal one line that is
@@ -22,7 +23,7 @@ export class Progress {
     private readonly what: string,
     private readonly out: NodeJS.WriteStream | undefined,
   ) {
-    this.drawn = out?.isTTY ? 0 : this.started;
+    this.drawn = out?.isTTY ? 0 : this.started + firstLine - lineEvery;
   }
 
   readonly update = (state: State): void => {
@@ -34,7 +35,7 @@ export class Progress {
       this.out.write(`${text}\n`);
       return;
     }
-    this.line = text.slice(0, Math.max(20, (this.out.columns ?? 80) - 1));
+    this.line = text.slice(0, Math.max(20, (this.out.columns || 80) - 1));
     this.out.write(`\r\x1b[K${this.line}`);
   };
 
@@ -61,7 +62,7 @@ export function progressText(what: string, { done, total, unit }: State, seconds
 }
 
 function duration(seconds: number): string {
-  const all = Math.ceil(seconds);
+  const all = Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
   const two = (n: number): string => String(n).padStart(2, '0');
   return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;

@@ -35,6 +35,7 @@ export type Method = (typeof methods)[number];
 
 export interface DiscoverOptions extends TaskOptions, TalkOptions, EngineOptions {
   evaluateOn?: string;
+  split?: boolean;
   method: Method;
   rule?: IntegrationRule;
   steps?: number;
@@ -57,8 +58,9 @@ export function addDiscover(program: Command, run: Run): void {
     .description('find the edges of a model that do a task, and say how faithful that circuit is')
     .argument('<model>', 'a folder in Hugging Face layout, or a Hub id such as org/name')
     .summary('find the circuit of a task');
-  addTaskOptions(command, 'pairs to find on, and as many to judge on (default: 20, or all rows of a file)')
+  addTaskOptions(command, 'pairs to find on, and as many to judge on (default: 40, or all rows of a file)')
     .option('--evaluate-on <file>', 'judge on these pairs, and find on all rows of --task')
+    .option('--split', 'find on one half of a file and judge on the other, instead of on all rows both times')
     .addOption(
       new Option('--method <name>', methods.join(', ')).argParser(choice('--method', methods)).default('eap-ig'),
     )

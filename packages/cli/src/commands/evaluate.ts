@@ -40,7 +40,7 @@ export function addEvaluate(program: Command, run: Run): void {
     .description('measure how faithful a circuit is, or the circuits that scores rank first')
     .argument('<model>', 'a folder in Hugging Face layout, or a Hub id such as org/name')
     .summary('measure a circuit or scores');
-  addTaskOptions(command, 'pairs to measure on (default: 20, or all rows of a file)')
+  addTaskOptions(command, 'pairs to measure on (default: 40, or all rows of a file)')
     .option('--circuit <file>', 'the circuit to measure, as discover --out writes it')
     .option('--scores <file>', 'scores of all edges, as discover --scores writes them')
     .addOption(

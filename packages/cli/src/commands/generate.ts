@@ -61,6 +61,7 @@ async function write(name: string, options: Options, session: Session): Promise<
     ids.push(tokenizer.bos);
   }
   const { model } = await loadModel(checkpoint, options);
+  model.check([ids]);
   const { topK, seed, length } = options;
   const temperature = options.temperature ?? (topK === undefined && seed === undefined ? 0 : 1);
   const before = tokenizer.decode(ids).length;

@@ -1,8 +1,19 @@
 export { type Ablation, type AblationName, type AblationOptions, ablationNames, makeAblation } from './ablation.js';
+export {
+  attentionPatterns,
+  type HeadPatterns,
+  type HeadScoreName,
+  type HeadScores,
+  headScoreNames,
+  headScores,
+  type RepeatedTokensOptions,
+  repeatedRandomTokens,
+} from './attention-scores.js';
 export type { EstimateOptions } from './attribute.js';
 export { defaultMemory, type Progress } from './batches.js';
 export { cleanCorrupted } from './clean-corrupted.js';
 export { pearson, rocAuc } from './compare.js';
+export { type DirectLogits, directByLayer, directLogits } from './direct-logit.js';
 export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
 export { eapIgActivations } from './eap-ig-activations.js';
@@ -27,6 +38,16 @@ export { type ExactOptions, exactPatching } from './exact.js';
 export { EdgeGraph } from './graph.js';
 export { type GreedyDirection, selectGreedy } from './greedy.js';
 export { fractions } from './judge.js';
+export {
+  type Lens,
+  type LensCell,
+  type LensCurve,
+  type LensOptions,
+  type LensToken,
+  lensCurve,
+  lensRows,
+  logitLens,
+} from './lens.js';
 export type { Measured, MeasureOptions } from './measure.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
 export {
@@ -37,6 +58,17 @@ export {
   nodeMethods,
   nodeScores,
 } from './node-scores.js';
+export {
+  headSites,
+  isHeadSite,
+  type PatchDirection,
+  type PatchMap,
+  type PatchOptions,
+  type PatchSite,
+  patchActivations,
+  streamSites,
+} from './patching.js';
+export { alignedPairs, type PositionTokens, positionTokens } from './positions.js';
 export { randomScores } from './random-scores.js';
 export { type RelpOptions, type RelpRules, relp, relpRules } from './relp.js';
 export { runCircuits } from './run-circuit.js';

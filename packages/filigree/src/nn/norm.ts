@@ -9,18 +9,19 @@ export interface NormWeights {
 /**
  * Root-mean-square or layer norm of the last dimension: `x / scale * weight (+ bias)`, the mean removed first in a layer norm.
  * `site` sees the scale (shape of `x` with a last dimension of one) and what it returns is divided by. The scale is tagged
- * `norm.scale`, so that a backward rule can hold it constant. Without weights (models without norms) `x` is returned as it is.
+ * `norm.scale`, so that a backward rule can hold it constant. `normalizedSite` sees `x / scale`, and what it returns is weighted.
+ * Without weights (models without norms) `x` passes as it is.
  */
 export function norm(
   x: Tensor,
   weights: NormWeights | undefined,
   config: Pick<TransformerConfig, 'norm' | 'normEps'>,
   site: (scale: Tensor) => Tensor,
-): { normalized: Tensor; output: Tensor } {
-  if (!weights) return { normalized: x, output: x };
+  normalizedSite: (normalized: Tensor) => Tensor = (normalized) => normalized,
+): Tensor {
+  if (!weights) return normalizedSite(x);
   const centred = config.norm === 'layer' ? sub(x, mean(x, -1, true)) : x;
   const scale = site(tagged('norm.scale', () => sqrt(add(mean(square(centred), -1, true), config.normEps))));
-  const normalized = div(centred, scale);
-  const scaled = mul(normalized, weights.weight);
-  return { normalized, output: weights.bias ? add(scaled, weights.bias) : scaled };
+  const scaled = mul(normalizedSite(div(centred, scale)), weights.weight);
+  return weights.bias ? add(scaled, weights.bias) : scaled;
 }

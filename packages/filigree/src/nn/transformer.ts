@@ -121,8 +121,8 @@ export class Transformer {
       const rows = options.at.map((t, b) => b * length + t);
       x = gather(reshape(x, [-1, config.width]), tensor(rows, [rows.length], 'i32', x.device));
     }
-    const { normalized, output } = norm(x, weights.finalNorm, config, (s) => visit('ln_final.scale', s));
-    visit('ln_final.normalized', normalized);
+    const [scale, normalized] = ['scale', 'normalized'].map((s) => (v: Tensor) => visit(`ln_final.${s}`, v));
+    const output = norm(x, weights.finalNorm, config, scale, normalized);
     const labels = options.at ? 'bd,vd->bv' : 'btd,vd->btv';
     const logits = visit('logits', einsum(labels, output, weights.unembed));
     return {
@@ -170,7 +170,7 @@ export class Transformer {
     const attention = this.attention(layer, w, x, at, wanted, options);
     const mid = at('resid_mid', add(x, at('attn_out', attention)));
     if (!w.mlp) return at('resid_post', mid);
-    const { output } = norm(at('mlp_in', alias(mid)), w.norm2, config, (s) => at('ln2.scale', s));
+    const output = norm(at('mlp_in', alias(mid)), w.norm2, config, (s) => at('ln2.scale', s));
     const act = activations[config.activation];
     const linear = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
       const z = einsum('btd,hd->bth', y, weight);
@@ -215,7 +215,7 @@ export class Transformer {
       const read = (site: string, weight: Tensor, bias: Tensor | undefined): Tensor => {
         const copies = expand(reshape(x, [batch, length, 1, width]), [batch, length, heads, width]);
         return project(
-          norm(at(site, copies), norm1, config, scale).output,
+          norm(at(site, copies), norm1, config, scale),
           ungroup(weight, heads),
           bias && ungroup(bias, heads),
         );
@@ -224,7 +224,7 @@ export class Transformer {
       k = read('k_input', w.k, w.kBias);
       v = read('v_input', w.v, w.vBias);
     } else {
-      const { output } = norm(x, norm1, config, scale);
+      const output = norm(x, norm1, config, scale);
       q = project(output, w.q, w.qBias);
       k = project(output, w.k, w.kBias);
       v = project(output, w.v, w.vBias);

@@ -3,4 +3,4 @@ export { type PairFileOptions, readPairs } from './jsonl.js';
 export { type Planted, type PlantedInductionOptions, plantedInduction } from './planted-induction.js';
 export { findTask, tasks } from './registry.js';
 export type { Pair, Part, Task, TaskMetric, TextPair, TextRequest } from './task.js';
-export { type FittedPairs, type PairsOptions, taskPairs } from './tokenize.js';
+export { answerToken, type FittedPairs, type Misfit, type PairsOptions, taskPairs } from './tokenize.js';

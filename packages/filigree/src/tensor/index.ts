@@ -6,4 +6,4 @@ export { Random } from './random.js';
 export { freeze, half, ratio, ratioRule } from './rules.js';
 export { Scope, scope } from './scope.js';
 export { custom, type Gradients, type GradNode, noGrad, record, tagged, track } from './tape.js';
-export { Tensor } from './tensor.js';
+export { reportLeaks, Tensor } from './tensor.js';
