@@ -1,3 +1,4 @@
+export { type Ablation, type AblationName, type AblationOptions, ablationNames, makeAblation } from './ablation.js';
 export { type AcdcOptions, acdcEdgesText, readAcdcEdges } from './acdc-edges.js';
 export {
   attentionPatterns,
@@ -9,25 +10,38 @@ export {
   type RepeatedTokensOptions,
   repeatedRandomTokens,
 } from './attention-scores.js';
+export type { EstimateOptions } from './attribute.js';
 export { defaultMemory, type Progress } from './batches.js';
 export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
+export { cleanCorrupted } from './clean-corrupted.js';
 export { pearson, rocAuc } from './compare.js';
 export { type CircuitComparison, compareCircuits, type EdgeOverlap, type Overlap } from './compare-circuits.js';
 export { type DirectLogits, directByLayer, directLogits } from './direct-logit.js';
 export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
+export { eapIgActivations } from './eap-ig-activations.js';
 export type { Sign } from './edge-names.js';
 export {
   type Evaluation,
   type EvaluationOptions,
   evaluateCircuit,
   evaluateScores,
-  fractions,
-  type Measured,
   measureCircuits,
 } from './evaluate.js';
+export {
+  evaluateNodeScores,
+  evaluateNodes,
+  exactNodes,
+  measureNodes,
+  type NodeEvaluation,
+  type NodeEvaluationOptions,
+  selectNodes,
+  weightedEdges,
+} from './evaluate-nodes.js';
 export { type ExactOptions, exactPatching } from './exact.js';
 export { EdgeGraph } from './graph.js';
+export { type GreedyDirection, selectGreedy } from './greedy.js';
+export { fractions } from './judge.js';
 export {
   type Lens,
   type LensCell,
@@ -38,8 +52,17 @@ export {
   lensRows,
   logitLens,
 } from './lens.js';
+export type { Measured, MeasureOptions } from './measure.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
 export { type MibOptions, mibGraphText, readMibGraph } from './mib-graph.js';
+export {
+  type NodeLevel,
+  type NodeMethod,
+  type NodeScoreOptions,
+  type NodeScores,
+  nodeMethods,
+  nodeScores,
+} from './node-scores.js';
 export {
   headSites,
   isHeadSite,
@@ -51,7 +74,10 @@ export {
   streamSites,
 } from './patching.js';
 export { alignedPairs, type PositionTokens, positionTokens } from './positions.js';
+export { randomScores } from './random-scores.js';
+export { type RelpOptions, type RelpRules, relp, relpRules } from './relp.js';
 export { runCircuits } from './run-circuit.js';
+export { type NodeSet, runNodes } from './run-nodes.js';
 export type { EdgeScores } from './scores.js';
 export { readScores, type ScoresFile, scoresFile } from './scores-file.js';
 export {
@@ -61,6 +87,7 @@ export {
   prune,
   type Ranking,
   rank,
+  rankUnits,
   selectThreshold,
   selectTop,
 } from './select.js';

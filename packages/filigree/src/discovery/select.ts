@@ -6,10 +6,28 @@ export type EdgeSet = Uint8Array;
 /** What edges are ranked by: the size of the score, or how much the edge helps (minus the score). */
 export type Ranking = 'abs' | 'signed';
 
+/** How important a unit is in a ranking, from all scores. */
+export function worthOf(scores: ArrayLike<number>, ranking: Ranking): (unit: number) => number {
+  return ranking === 'abs' ? (unit) => Math.abs(scores[unit]) : (unit) => -scores[unit];
+}
+
 /** Possible edges from the most to the least important; equal ones by place. */
 export function rank(graph: EdgeGraph, scores: ArrayLike<number>, ranking: Ranking): number[] {
-  const worth = (place: number): number => (ranking === 'abs' ? Math.abs(scores[place]) : -scores[place]);
-  return [...graph.places()].sort((a, b) => worth(b) - worth(a) || a - b);
+  return sorted([...graph.places()], scores, ranking);
+}
+
+/** All indices of scores from the most to the least important; equal ones by index. */
+export function rankUnits(scores: ArrayLike<number>, ranking: Ranking): number[] {
+  return sorted(
+    Array.from(scores, (_, i) => i),
+    scores,
+    ranking,
+  );
+}
+
+function sorted(units: number[], scores: ArrayLike<number>, ranking: Ranking): number[] {
+  const worth = worthOf(scores, ranking);
+  return units.sort((a, b) => worth(b) - worth(a) || a - b);
 }
 
 /** The `n` most important edges. */
@@ -27,10 +45,8 @@ export function selectThreshold(
   ranking: Ranking = 'abs',
 ): EdgeSet {
   const kept = new Uint8Array(graph.tableSize);
-  for (const place of graph.places()) {
-    const worth = ranking === 'abs' ? Math.abs(scores[place]) : -scores[place];
-    if (worth >= tau) kept[place] = 1;
-  }
+  const worth = worthOf(scores, ranking);
+  for (const place of graph.places()) if (worth(place) >= tau) kept[place] = 1;
   return kept;
 }
 
