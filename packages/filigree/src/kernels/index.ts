@@ -4,8 +4,11 @@ export type {
   Causal,
   Device,
   DType,
+  PreparedPattern,
   Product,
   Reduction,
+  SparseDevice,
+  SparsePattern,
   TypedArray,
   View,
 } from './device.js';

@@ -1,5 +1,6 @@
 import type { AdamOptions, Buffer, Causal, Device, DType, Product, Reduction, TypedArray, View } from './device.js';
 import { type Arithmetic, type ElementwiseName, formula } from './elementwise.js';
+import { referenceSparse } from './reference-sparse.js';
 import { sizeOf } from './views.js';
 
 interface HostBuffer extends Buffer {
@@ -249,6 +250,7 @@ export function createReferenceDevice(float: 'f32' | 'f64' = 'f64'): Device {
       store(m, M);
       store(v, V);
     },
+    sparse: referenceSparse(values, store),
     dispose() {},
   };
 }
