@@ -46,6 +46,8 @@ export class Topology {
     }
     for (let i = 0; i < rows; i++) {
       if (pointers[i + 1] < pointers[i]) throw new InputError(`sparse rows: the pointer of row ${i + 1} goes back`);
+    }
+    for (let i = 0; i < rows; i++) {
       for (let k = pointers[i]; k < pointers[i + 1]; k++) {
         const inside = indices[k] >= 0 && indices[k] < cols;
         if (!inside || (k > pointers[i] && indices[k] <= indices[k - 1])) {

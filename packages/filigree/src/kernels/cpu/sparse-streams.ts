@@ -4,8 +4,8 @@ import type { Block } from './memory.js';
 import { NARROW_WORDS } from './sparse-narrow.js';
 import { ROW_BAND } from './sparse-tiles.js';
 
-/** Inputs that make one tile of 32 rows of the batch too large for the first-level cache. */
-const WIDE_TILE_INPUTS = 256;
+/** Inputs up to which a tile of 24 rows of the batch stays in the first-level cache. */
+const CACHED_INPUTS = 320;
 
 /** A narrow kernel's units: the table, how many, and the index. */
 export interface NarrowUnits {
@@ -19,7 +19,7 @@ export interface NarrowUnits {
  * bytes.
  */
 export class Streams implements PreparedPattern {
-  /** Rows of the batch in a tile: as many sums as registers allow, in a tile that the first-level cache holds. */
+  /** Rows of the batch in a tile: as many as registers hold the sums and inputs of; see `wideKernel`. */
   readonly width: number;
   /** Floats between the values of neighbouring entries, where it is the same everywhere. */
   readonly step: number | undefined;
@@ -33,7 +33,7 @@ export class Streams implements PreparedPattern {
   ) {
     this.#engine = engine;
     const { lanes, cols, groups, interleaved } = pattern;
-    this.width = lanes === 4 ? 8 : lanes === 1 && cols <= WIDE_TILE_INPUTS ? 32 : 16;
+    this.width = lanes === 4 ? 8 : lanes === 2 ? 16 : cols <= CACHED_INPUTS ? 24 : 12;
     this.step = interleaved ? undefined : groups.length === 0 ? 1 : groups[3];
   }
 
@@ -41,9 +41,8 @@ export class Streams implements PreparedPattern {
     return this.#words('groups', () => this.pattern.groups);
   }
 
-  /** Byte offset of each column in a tile of `width`. */
-  get tileOffsets(): number {
-    return this.#words('tiles', () => this.pattern.columns.map((j) => 4 * j * this.width));
+  get columns(): number {
+    return this.#words('columns', () => this.pattern.columns);
   }
 
   /** Bytes of one offset of the narrow kernels: two where the whole input is within reach. */

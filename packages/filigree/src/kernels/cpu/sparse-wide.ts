@@ -9,8 +9,6 @@ export interface WideKind {
   readonly lanes: 1 | 2 | 4;
   /** Rows of the batch in a tile. */
   readonly width: number;
-  /** Shift to the right that turns the stored byte offsets into those of this width. */
-  readonly narrower: number;
   /** Floats between the values of neighbouring entries; undefined: each group says, and its columns stand as far apart. */
   readonly step: number | undefined;
 }
@@ -20,11 +18,11 @@ export const wideScratch = (width: number, features: number): number => 4 * widt
 
 /**
  * The arguments, i32, addresses and strides in bytes: the batch `x[samples, features]` and `out[samples, rows]`; the groups, the
- * byte offset of each column in a tile, and the values; the bias, or 0; the first group of each part (one more than there are
+ * column of each entry, and the values; the bias, or 0; the first group of each part (one more than there are
  * parts) and their number; a row of zeros; scratch memory as in the dense product.
  */
 export const WIDE = [
-  ...['x', 'xStride', 'out', 'outStride', 'samples', 'features', 'rows', 'groups', 'offsets', 'values', 'bias'],
+  ...['x', 'xStride', 'out', 'outStride', 'samples', 'features', 'rows', 'groups', 'columns', 'values', 'bias'],
   ...['bounds', 'parts', 'zeros', 'scratch', 'scratchStep', 'chunk'],
 ] as const;
 type Job = { readonly [K in (typeof WIDE)[number]]: Local<'i32'> };
@@ -39,12 +37,13 @@ export function wideKernel(m: ModuleBuilder, kind: WideKind): void {
   const pack = packTileKernel(m, width);
   const unpack = unpackTileKernel(m, width);
   const vectors = width / 4;
-  // Enough independent sums to hide the latency of the multiply-add: few sums are doubled.
-  const sets = lanes * vectors <= 4 ? 2 : 1;
+  // Few sums are doubled, to hide the latency of the multiply-add. The optimising tier does all loads of a turn before the first
+  // multiply-add, so a turn has no more entries than fit in 15 registers: their inputs, weights and all sums.
+  const sets = lanes * vectors <= 3 ? 2 : 1;
   m.func('run', ['i32', 'i32', ...WIDE.map(() => 'i32' as const)], (f, unit, end, ...rest) => {
     const job = Object.fromEntries(WIDE.map((name, k) => [name, rest[k]])) as Job;
     const [tile, part, valid, group, last, index, at, bandEnd, count, left, row] = locals(f, 11);
-    const [offset, value, step, entry, table] = locals(f, 5);
+    const [column, value, step, entry, table] = locals(f, 5);
     const sums = Array.from({ length: sets }, () => Array.from({ length: lanes * vectors }, () => f.local('v128')));
     const x = f.let(i32.add(job.scratch, i32.mul(i32.divU(unit, job.chunk), job.scratchStep)));
     const y = f.let(i32.add(x, i32.mul(job.features, 4 * width)));
@@ -71,32 +70,30 @@ export function wideKernel(m: ModuleBuilder, kind: WideKind): void {
         f.set(row, i32.mul(index, lanes));
         f.loop((again) => {
           f.set(value, i32.add(job.values, i32.shl(i32.load(table), 2)));
-          f.set(offset, i32.add(job.offsets, i32.shl(i32.load(table, 4), 2)));
+          f.set(column, i32.add(job.columns, i32.shl(i32.load(table, 4), 2)));
           f.set(count, i32.load(table, 8));
           if (kind.step === undefined) f.set(step, i32.shl(i32.load(table, 12), 2));
           startSums(f, sums, job.bias, row, vectors);
           const one = (set: number, k: number) => {
-            // Groups that say their step move on entry by entry; the others by constant offsets.
+            // Groups that say their step move on entry by entry; the others by constants.
             const moves = kind.step === undefined;
-            const stored = i32.load(offset, moves ? 0 : 4 * k);
-            const from = kind.narrower > 0 ? i32.shrU(stored, kind.narrower) : stored;
+            const from = i32.mul(i32.load(column, moves ? 0 : 4 * k), 4 * width);
             f.set(entry, i32.add(x, from));
             multiply(f, sums[set], entry, value, moves ? 0 : 4 * k * (kind.step ?? 0), lanes, vectors);
-            if (moves) for (const p of [value, offset]) f.increment(p, step);
+            if (moves) for (const p of [value, column]) f.increment(p, step);
           };
-          f.set(left, i32.shrU(count, 1));
+          f.set(left, sets === 2 ? i32.shrU(count, 1) : count);
           f.if(left, () => {
             f.loop((more) => {
-              one(0, 0);
-              one(sets - 1, 1);
+              for (let k = 0; k < sets; k++) one(k, k);
               if (kind.step !== undefined) {
-                f.increment(value, 8 * kind.step);
-                f.increment(offset, 8);
+                f.increment(value, 4 * sets * kind.step);
+                f.increment(column, 4 * sets);
               }
               f.brIf(more, f.tee(left, i32.sub(left, 1)));
             });
           });
-          f.if(i32.and(count, 1), () => one(0, 0));
+          if (sets === 2) f.if(i32.and(count, 1), () => one(0, 0));
           sums[0].forEach((sum, k) => {
             f.store(at, sets === 2 ? f32x4.add(sum, sums[1][k]) : sum, 16 * k);
           });

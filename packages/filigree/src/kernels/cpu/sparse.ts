@@ -5,7 +5,7 @@ import { type Engine, viewAddress } from './engine.js';
 import { fill } from './fill.js';
 import { i32 } from './instructions.js';
 import { narrowBlocks, narrowQuads, narrowRows } from './sparse-narrow.js';
-import { packAllKernel, SAMPLED_WIDTH, sampledKernel } from './sparse-sampled.js';
+import { packAllKernel, SAMPLED_BAND, sampledKernel } from './sparse-sampled.js';
 import { type NarrowUnits, Streams } from './sparse-streams.js';
 import { wideKernel, wideScratch } from './sparse-wide.js';
 
@@ -13,6 +13,8 @@ import { wideKernel, wideScratch } from './sparse-wide.js';
 const NARROW_SAMPLES = 4;
 /** Multiply-adds, some 50 microseconds of them, that are worth the waking of a thread. */
 const THREAD_WORK = 1 << 20;
+/** Tiles for the rows of a batch that fill no whole one. */
+const REST_WIDTHS = [4, 8, 12, 16, 24];
 /** Units for each thread, for balance. */
 const UNITS_PER_THREAD = 4;
 
@@ -36,8 +38,10 @@ export function cpuSparse(engine: Engine): SparseDevice {
     sampled(w, out, g, x) {
       const streams = w as PreparedPattern as Streams;
       if (sizeOf(out.shape) === 0) return;
-      fill(engine, 'f32', viewAddress(out), streams.pattern.size, 0);
-      if (x.shape[0] === 0) return;
+      if (x.shape[0] === 0) {
+        fill(engine, 'f32', viewAddress(out), streams.pattern.size, 0);
+        return;
+      }
       withRows(engine, [x, g], ([from, slope]) => sampled(engine, streams, viewAddress(out), from, slope, x.shape[0]));
     },
   };
@@ -119,7 +123,7 @@ function narrowKernel(engine: Engine, streams: Streams, kind: NarrowUnits['kind'
 function wide(engine: Engine, streams: Streams, job: ProductJob): void {
   const { width } = streams;
   const left = job.samples % width;
-  const narrowest = [4, 8, 16, 32].find((w) => w >= left) ?? width;
+  const narrowest = REST_WIDTHS.find((w) => w >= left) ?? width;
   if (left === 0 || narrowest >= width) {
     wideTiles(engine, streams, job, width);
     return;
@@ -133,10 +137,7 @@ function wide(engine: Engine, streams: Streams, job: ProductJob): void {
 function wideTiles(engine: Engine, streams: Streams, job: ProductJob, width: number): void {
   const { step } = streams;
   const { lanes, rows, cols, size } = streams.pattern;
-  const narrower = Math.log2(streams.width / width);
-  const kernel = engine.module(`sparse wide ${lanes} ${width} ${narrower} ${step}`, (m) =>
-    wideKernel(m, { lanes, width, narrower, step }),
-  );
+  const kernel = engine.module(`sparse wide ${lanes} ${width} ${step}`, (m) => wideKernel(m, { lanes, width, step }));
   const { memory, threads } = engine;
   const tiles = Math.ceil(job.samples / width);
   const work = size * job.samples;
@@ -148,58 +149,54 @@ function wideTiles(engine: Engine, streams: Streams, job: ProductJob, width: num
       ? units
       : Math.max(Math.ceil((units * THREAD_WORK) / (work + 1)), Math.ceil(units / (UNITS_PER_THREAD * threads)));
   const each = wideScratch(width, cols);
-  const { groups, tileOffsets } = streams;
+  const { groups, columns } = streams;
   const bounds = streams.bounds(parts);
   const scratch = memory.allocate(each * Math.ceil(units / chunk));
   const zeros = memory.allocate(4 * cols);
   if (job.samples % width !== 0) fill(engine, 'f32', zeros.address, cols, 0);
   engine.run(kernel, units, chunk, [
-    ...[
-      job.x,
-      job.xStride,
-      job.out,
-      job.outStride,
-      job.samples,
-      cols,
-      rows,
-      groups,
-      tileOffsets,
-      job.weights,
-      job.bias,
-    ],
+    ...[job.x, job.xStride, job.out, job.outStride, job.samples, cols, rows, groups, columns, job.weights, job.bias],
     ...[bounds, parts, zeros.address, scratch.address, each, chunk],
   ]);
   memory.free(zeros);
   memory.free(scratch);
 }
 
+/** The tile of the gradient of the values: wide ones touch the partial sums less often, but may end in more padding. */
+function sampledWidth(samples: number): number {
+  const cost = (width: number) => Math.ceil(samples / width) * (width + 10);
+  return [4, 8, 12, 16, 24].reduce((best, width) => (cost(width) <= cost(best) ? width : best));
+}
+
 function sampled(engine: Engine, streams: Streams, out: number, x: Rows, g: Rows, samples: number): void {
   const { memory, threads } = engine;
   const { step } = streams;
   const { rows, cols, lanes, size } = streams.pattern;
-  const tiles = Math.ceil(samples / SAMPLED_WIDTH);
-  const pack = engine.module('sparse pack', packAllKernel);
+  const width = sampledWidth(samples);
+  const tiles = Math.ceil(samples / width);
+  const pack = engine.module(`sparse pack ${width}`, (m) => packAllKernel(m, width));
   const zeros = memory.allocate(4 * Math.max(rows, cols));
-  if (samples % SAMPLED_WIDTH !== 0) fill(engine, 'f32', zeros.address, Math.max(rows, cols), 0);
+  if (samples % width !== 0) fill(engine, 'f32', zeros.address, Math.max(rows, cols), 0);
   const packed = (from: Rows, features: number) => {
-    const block = memory.allocate(4 * SAMPLED_WIDTH * tiles * features);
-    const minimum = Math.ceil(65_536 / (SAMPLED_WIDTH * features + 1));
+    const block = memory.allocate(4 * width * tiles * features);
+    const minimum = Math.ceil(65_536 / (width * features + 1));
     engine.run(pack, tiles, minimum, [from.address, from.stride, samples, features, zeros.address, block.address]);
     return block;
   };
   const xs = packed(x, cols);
   const gs = packed(g, rows);
-  const wider = Math.log2(SAMPLED_WIDTH / streams.width);
-  const kernel = engine.module(`sparse sampled ${lanes} ${step} ${wider}`, (m) => sampledKernel(m, lanes, step, wider));
+  const kernel = engine.module(`sparse sampled ${lanes} ${step} ${width}`, (m) => sampledKernel(m, lanes, step, width));
   const work = size * samples;
   const parts =
     threads === 1
       ? 1
       : Math.max(1, Math.min(UNITS_PER_THREAD * threads, Math.floor(work / THREAD_WORK), Math.ceil(rows / 64)));
-  const tileBytes = 4 * SAMPLED_WIDTH;
-  engine.run(kernel, parts, 1, [
-    ...[xs.address, gs.address, tiles, tileBytes * cols, tileBytes * rows],
-    ...[streams.groups, streams.tileOffsets, out, streams.bounds(parts)],
+  const chunk = Math.max(1, Math.ceil(parts / (UNITS_PER_THREAD * threads)));
+  const each = 16 * Math.min(size, SAMPLED_BAND + lanes * cols);
+  const scratch = memory.allocate(each * Math.ceil(parts / chunk));
+  engine.run(kernel, parts, chunk, [
+    ...[xs.address, gs.address, tiles, 4 * width * cols, 4 * width * rows],
+    ...[streams.groups, streams.columns, out, streams.bounds(parts), scratch.address, each, chunk],
   ]);
-  for (const block of [zeros, xs, gs]) memory.free(block);
+  for (const block of [zeros, xs, gs, scratch]) memory.free(block);
 }
