@@ -51,6 +51,15 @@ export interface AdamOptions {
   readonly step: number;
 }
 
+export interface SgdOptions {
+  readonly lr: number;
+  readonly momentum: number;
+  /** Added to the gradient, times the parameter. */
+  readonly weightDecay: number;
+  /** Steps along the velocity looked ahead: `gradient + momentum * velocity`. */
+  readonly nesterov: boolean;
+}
+
 /**
  * Where the values of a sparse matrix `W[rows, cols]` sit in a flat list. Rows come in groups of `lanes` that share their columns;
  * group `g` holds rows `lanes * g ..`, and there are `rows / lanes` of them. Four words of `groups` say, for each: the place of
@@ -140,6 +149,12 @@ export interface Device {
   rotary(out: View, x: View, cos: View, sin: View, inverse: boolean): void;
   /** AdamW in place on contiguous views of equal length. */
   adamw(parameter: View, gradient: View, m: View, v: View, options: AdamOptions): void;
+
+  /**
+   * SGD with momentum in place on contiguous views of equal length: `g = gradient + weightDecay * p`, `v = momentum * v + g`,
+   * `p -= lr * v` (Nesterov: `lr * (g + momentum * v)`).
+   */
+  sgd(parameter: View, gradient: View, velocity: View, options: SgdOptions): void;
 
   /** Sparse products, where the device has them. */
   readonly sparse?: SparseDevice;

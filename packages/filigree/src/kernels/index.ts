@@ -7,6 +7,7 @@ export type {
   PreparedPattern,
   Product,
   Reduction,
+  SgdOptions,
   SparseDevice,
   SparsePattern,
   TypedArray,

@@ -62,8 +62,13 @@ describe('sparseLinear', () => {
       fc.property(cases, fc.constantFrom(1, 4, 7, 33), ({ rows, cols, mask, spec }, count) => {
         const w = numbers(rows * cols, 1).map((x, k) => x * mask[k]);
         for (const device of devices) {
-          const before = live(device);
           setDefaultDevice(device);
+          // Constants that gradients need are kept from their first use on.
+          scope(() => {
+            const one = tensor([1]);
+            valueAndGrad(() => sum(square(one)), [one]);
+          });
+          const before = live(device);
           scope(() => {
             const on = (data: ArrayLike<number>, shape: number[]) => tensor(data, shape, undefined, device);
             const x = on(numbers(count * cols, 2), [count, cols]);

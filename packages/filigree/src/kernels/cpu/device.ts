@@ -9,6 +9,7 @@ import { checkIds, gather, scatterAdd } from './gather.js';
 import { product } from './product.js';
 import { reduce } from './reduce.js';
 import { rotary } from './rotary.js';
+import { sgd } from './sgd.js';
 import { softmax, softmaxGrad } from './softmax.js';
 import { cpuSparse } from './sparse.js';
 
@@ -137,6 +138,10 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
     adamw(parameter, gradient, m, v, o) {
       const addresses = [viewAddress(parameter), viewAddress(gradient), viewAddress(m), viewAddress(v)] as const;
       adamw(engine, addresses, sizeOf(parameter.shape), o);
+    },
+    sgd(parameter, gradient, velocity, o) {
+      const addresses = [viewAddress(parameter), viewAddress(gradient), viewAddress(velocity)] as const;
+      sgd(engine, addresses, sizeOf(parameter.shape), o);
     },
     sparse: cpuSparse(engine),
     dispose: () => engine.dispose(),
