@@ -1,4 +1,6 @@
-export { Layout, type LayoutSpec, type LayoutStatistics, layoutName, parseLayout } from './layout.js';
+export { loadSparse, type StoredSparse, storeSparse } from './files.js';
+export { Layout, type LayoutStatistics } from './layout.js';
 export { sparseLinear } from './linear.js';
+export { type LayoutSpec, layoutName, parseLayout } from './packing.js';
 export { SparseTensor } from './sparse-tensor.js';
 export { type Columns, Topology } from './topology.js';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { LayoutSpec } from './layout.js';
+import type { LayoutSpec } from './packing.js';
 
 /** A mask `[rows, cols]` and a layout that fits it. */
 export interface Case {

@@ -3,7 +3,8 @@ import type { Device, PreparedPattern, SparseDevice } from '../kernels/index.js'
 import { defaultDevice } from '../tensor/default-device.js';
 import { type Tensor, tensor } from '../tensor/index.js';
 import { currentScope } from '../tensor/scope.js';
-import { Layout, type LayoutSpec } from './layout.js';
+import { Layout } from './layout.js';
+import type { LayoutSpec } from './packing.js';
 import { Topology } from './topology.js';
 
 /**
