@@ -8,6 +8,7 @@ import { addEvaluate } from './commands/evaluate.js';
 import { addGenerate } from './commands/generate.js';
 import { addInfo } from './commands/info.js';
 import { addLogits } from './commands/logits.js';
+import { addPc } from './commands/pc.js';
 import { addTasks } from './commands/tasks.js';
 import { addTrain } from './commands/train.js';
 import { explain } from './failure.js';
@@ -36,7 +37,18 @@ Example:
 
 filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wrong input, 130 interrupted.`,
     );
-  const commands = [addClaim, addClaims, addDiscover, addEvaluate, addGenerate, addInfo, addLogits, addTasks, addTrain];
+  const commands = [
+    addClaim,
+    addClaims,
+    addDiscover,
+    addEvaluate,
+    addGenerate,
+    addInfo,
+    addLogits,
+    addPc,
+    addTasks,
+    addTrain,
+  ];
   for (const add of commands) add(command, run);
   return command;
 }
