@@ -135,7 +135,7 @@ function withOrder(states: readonly number[], random: Random): ProbabilisticCirc
   const build = new CircuitBuilder(states);
   const below = (v: number): number => {
     const weights = Array.from({ length: states[v] }, () => (random.uniform() < 0.05 ? 0 : random.uniform()));
-    if (weights.every((w) => w === 0)) weights[0] = 1;
+    if (Math.max(...weights) === 0) weights[0] = 1;
     const parts = weights.map((_, x) => {
       const value = build.input(indicator(v, x));
       return v + 1 === states.length ? value : build.product([value, below(v + 1)]);
@@ -161,9 +161,7 @@ describe('sampling', () => {
       const rows = 20_000;
       const { values, columns } = await sampleRows(circuit, rows, { seed, evidence });
       const table = allStates(circuit);
-      const index = new Map(
-        p.reduce<[string, number][]>((all, _, r) => [...all, [key(table.values, r, columns), r]], []),
-      );
+      const index = new Map(Array.from(p, (_, r) => [key(table.values, r, columns), r]));
       const counts = new Float64Array(p.length);
       for (let row = 0; row < rows; row++) counts[index.get(key(values, row, columns))!]++;
       let [chi, freedom] = [0, -1];
