@@ -13,6 +13,7 @@ import { addInfo } from './commands/info.js';
 import { addLens } from './commands/lens.js';
 import { addLogits } from './commands/logits.js';
 import { addPatch } from './commands/patch.js';
+import { addPc } from './commands/pc.js';
 import { addTasks } from './commands/tasks.js';
 import { addTrain } from './commands/train.js';
 import { explain } from './failure.js';
@@ -54,6 +55,7 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addLens,
     addLogits,
     addPatch,
+    addPc,
     addTasks,
     addTrain,
   ];
