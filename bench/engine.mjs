@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { createCpuDevice } from '../packages/filigree/dist/kernels/cpu/device.js';
-import { f32x4, i32 } from '../packages/filigree/dist/kernels/cpu/instructions.js';
 import { contiguousView } from '../packages/filigree/dist/kernels/views.js';
 import '../packages/filigree/dist/node/index.js';
+import { fmaPeak } from './peak.mjs';
 import { bestTime, bestTimes } from './timing.mjs';
 
 const CUBES = [512, 768, 1024];
@@ -32,26 +32,6 @@ function ours(threads) {
       return () => device.product(p);
     },
   };
-}
-
-/** Multiply-adds in registers only, 12 chains: the most that this machine does. GFLOP/s by `flops` a call. */
-function peak(engine) {
-  const chains = 12;
-  const repeats = 8;
-  const rounds = 100000;
-  const kernel = engine.kernel('peak', ['i32'], (f, from, to, out) => {
-    const sums = Array.from({ length: chains }, () => f.local('v128'));
-    const x = f.let(f32x4.const(0.5));
-    const i = f.local('i32');
-    f.for(i, i32.mul(from, rounds), i32.mul(to, rounds), 1, () => {
-      for (let r = 0; r < repeats; r++) for (const sum of sums) f.set(sum, f.madd(x, x, sum));
-    });
-    sums.forEach((sum, k) => {
-      f.store(out, sum, 16 * k);
-    });
-  });
-  const { address } = engine.memory.allocate(16 * chains);
-  return { work: () => engine.run(kernel, 1, 1, [address]), flops: 8 * chains * repeats * rounds };
 }
 
 /** Seconds by cube, or undefined and a note where Debian's Python or its NumPy is not installed. */
@@ -87,7 +67,7 @@ export async function run(note) {
   if (load > 1)
     note(`the machine is busy (load ${load.toFixed(1)}): long timings and the rows of two threads will be off`);
   const others = await peers(note);
-  const most = peak(one.device.engine);
+  const most = fmaPeak(one.device.engine);
   const blas = openblas(1, CUBES, note);
   const blasTwo = blas && openblas(2, CUBES, note);
   for (const n of CUBES) {

@@ -25,7 +25,7 @@ for (let i = 0; i < words.length; i++) {
   else groups.push(words[i]);
 }
 const known = readdirSync(`${root}bench`)
-  .filter((name) => name.endsWith('.mjs') && name !== 'timing.mjs')
+  .filter((name) => name.endsWith('.mjs') && !['timing.mjs', 'peak.mjs'].includes(name))
   .map((name) => name.slice(0, -4));
 for (const group of groups) {
   if (!known.includes(group)) fail(`unknown group ${group}; there are: ${known.join(', ')}`);

@@ -5,19 +5,23 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Runs Node with arguments in the project's folder; gives the exit code. The user's Ctrl-C reaches the child by itself. */
-export function node(args) {
+/** Runs a program in the project's folder; gives the exit code, 127 where there is no such program. The user's Ctrl-C reaches it by itself. */
+function run(program, args, shell = false) {
   const ignore = () => {};
   process.on('SIGINT', ignore);
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
-    child.on('error', reject);
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: root, stdio: 'inherit', shell });
+    child.on('error', () => resolve(127));
     child.on('close', (code, signal) => {
       process.off('SIGINT', ignore);
       resolve(signal === null ? code : 130);
     });
   });
 }
+
+export const node = (args) => run(process.execPath, args);
+
+const isWindows = process.platform === 'win32';
 
 /** Ends with one line on stderr. */
 export function fail(line, code = 1) {
@@ -33,9 +37,11 @@ export async function setUp() {
   if (Number(version.split('.')[0]) < 20) fail(`Node 20 or newer is needed, and this is ${version}.`, 2);
   if ((await time('node_modules/.package-lock.json')) < (await time('package-lock.json'))) {
     console.log('Installing the dependencies…');
-    const npm = process.env.npm_execpath;
-    if (!npm) fail('run this as npm start or npm test, so that the dependencies can be installed.', 2);
-    const code = await node([npm, 'ci', '--no-audit', '--no-fund', '--loglevel=error']);
+    // Not `npm ci`: the lock lists tools only for the platforms it was made on, which `ci` refuses everywhere. This keeps to the
+    // lock where it can and does not change it.
+    const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+    const own = process.env.npm_execpath ?? '';
+    const code = own.endsWith('npm-cli.js') ? await node([own, ...args]) : await run('npm', args, isWindows);
     if (code !== 0) fail('the dependencies could not be installed; see above. Is there a network?', code);
   }
   console.log('Building…');

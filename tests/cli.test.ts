@@ -37,7 +37,7 @@ describe('discover', () => {
   it('writes the scores that an independent implementation has', () =>
     withFolder(async (folder) => {
       const file = join(folder, 'scores.json');
-      await json('discover', model, '--task', pairs, '--no-split', '--scores', file);
+      await json('discover', model, '--task', pairs, '--scores', file);
       const expected = readJson<Scores>('fixtures/expected/tiny-llama-scores.json');
       const found = JSON.parse(readFileSync(file, 'utf8')) as Scores;
       expect(Object.keys(found)).toEqual(['sources', 'destinations', 'scores', 'metric', 'method']);
@@ -63,11 +63,11 @@ describe('discover', () => {
       expect(ran.code, ran.stderr).toBe(0);
       expect(ran.stdout).toContain('the circuit: 20 of 110 edges');
       expect(ran.stdout).toMatch(/\* +20 +20 +-?\d/);
-      expect(ran.stderr).toContain('6 rows');
+      expect(ran.stderr).toContain('judged on the pairs it was found on');
       const file = JSON.parse(readFileSync(circuit, 'utf8'));
       expect(file.edges.kept.filter(Boolean).length).toBe(20);
       expect(file.provenance).toMatchObject({ model: 'tiny-llama', task: 'tiny-llama-pairs.jsonl', method: 'eap-ig' });
-      expect(file.provenance.options).toMatchObject({ steps: 5, rule: 'right', select: 'top', size: 20, pairs: 3 });
+      expect(file.provenance.options).toMatchObject({ steps: 5, rule: 'right', select: 'top', size: 20, pairs: 6 });
       expect(readFileSync(page, 'utf8')).toContain('20 of 110 edges');
       expect(readdirSync(folder).sort()).toEqual(['a.circuit.json', 'a.html']);
 
@@ -80,7 +80,7 @@ describe('discover', () => {
   it('finds on one half of a file and judges on the other, differently by seed', async () => {
     const of = async (seed: string) =>
       json<{ pairs: { discovery: { count: number }; evaluation: { count: number } }; circuit: Evaluation }>(
-        ...['discover', model, '--task', pairs, '--size', '20', '--seed', seed],
+        ...['discover', model, '--task', pairs, '--size', '20', '--split', '--seed', seed],
       );
     const [a, b] = [await of('0'), await of('1')];
     expect(a.pairs).toMatchObject({ discovery: { count: 3 }, evaluation: { count: 3 } });
@@ -90,7 +90,7 @@ describe('discover', () => {
   it('ranks by any method, and cuts by threshold', async () => {
     for (const method of ['exact', 'eap']) {
       const found = await json<{ circuit: { edges: { edge: string; score: number }[] } }>(
-        ...['discover', model, '--task', pairs, '--no-split', '--method', method, '--tau', '0.8', '--no-prune'],
+        ...['discover', model, '--task', pairs, '--method', method, '--tau', '0.8', '--no-prune'],
       );
       const expected =
         method === 'eap'
@@ -235,7 +235,7 @@ describe('interrupting', () => {
         '--report',
         join(folder, 'c'),
       ];
-      const { child, ended } = start(['discover', model, '--task', many, '--method', 'exact', ...outputs]);
+      const { child, ended } = start(['discover', model, '--task', many, '--split', '--method', 'exact', ...outputs]);
       // The first line of progress says that scoring is under way.
       await new Promise((resolve) => child.stderr.once('data', resolve));
       child.kill('SIGINT');

@@ -1,4 +1,4 @@
-"""Forward passes of Llama, Mistral, Qwen2 and GPT-2, written from the architectures' definitions, as a second opinion
+"""Forward passes of Llama, Mistral, Qwen2, GPT-2, GPT-NeoX and Gemma 2, written from the architectures' definitions, as a second opinion
 on logits. No cache, no padding, one sequence: as plain as possible.
 
     python3 forward.py MODEL --ids 1,403,407 [--f64] [--all] [--greedy N]
@@ -39,14 +39,20 @@ def rotate(x, theta):
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
 
 
-def attend(q, k, v):
-    """Causal attention of q [H, T, dh] over k, v [KV, T, dh]; returns [T, H * dh]."""
+def soft_cap(x, cap):
+    return x if cap is None else cap * torch.tanh(x / cap)
+
+
+def attend(q, k, v, scalar=None, cap=None, window=None):
+    """Causal attention of q [H, T, dh] over k, v [KV, T, dh], divided by sqrt(scalar, or else dh), seeing window positions
+    (None: all); returns [T, H * dh]."""
     group = q.shape[0] // k.shape[0]
     k, v = k.repeat_interleave(group, 0), v.repeat_interleave(group, 0)
     length = q.shape[1]
-    scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[2])
-    future = torch.ones(length, length, dtype=torch.bool).triu(1)
-    z = scores.masked_fill(future, -math.inf).softmax(-1) @ v
+    scores = soft_cap(q @ k.transpose(1, 2) / math.sqrt(scalar or q.shape[2]), cap)
+    distance = torch.arange(length)[:, None] - torch.arange(length)
+    hidden = (distance < 0) | (distance >= (window or length))
+    z = scores.masked_fill(hidden, -math.inf).softmax(-1) @ v
     return z.transpose(0, 1).reshape(length, -1)
 
 
@@ -101,11 +107,65 @@ def gpt2(config, w, ids):
     return norm(x, "ln_f") @ w["wte.weight"].T
 
 
+def gpt_neox(config, w, ids):
+    """ids: list; returns logits [T, V]. query_key_value holds (head, q|k|v, feature)."""
+    w = {name.removeprefix("gpt_neox."): t for name, t in w.items()}
+    eps, n_heads = config["layer_norm_eps"], config["num_attention_heads"]
+    turned = int(config["hidden_size"] // n_heads * config["rotary_pct"])
+
+    def linear(x, name):
+        return x @ w[name + ".weight"].T + w[name + ".bias"]
+
+    def norm(x, name):
+        return layer_norm(x, w[name + ".weight"], w[name + ".bias"], eps)
+
+    def rotate_part(x):
+        return torch.cat([rotate(x[..., :turned], config["rotary_emb_base"]), x[..., turned:]], -1)
+
+    x = w["embed_in.weight"][torch.tensor(ids)]
+    for layer in range(config["num_hidden_layers"]):
+        at = f"layers.{layer}."
+        joint = linear(norm(x, at + "input_layernorm"), at + "attention.query_key_value")
+        q, k, v = joint.reshape(len(ids), n_heads, 3, -1).permute(2, 1, 0, 3)
+        attention = linear(attend(rotate_part(q), rotate_part(k), v), at + "attention.dense")
+        read = x if config["use_parallel_residual"] else x + attention
+        h = linear(norm(read, at + "post_attention_layernorm"), at + "mlp.dense_h_to_4h")
+        gelu = 0.5 * h * (1 + torch.erf(h / math.sqrt(2)))
+        x = x + attention + linear(gelu, at + "mlp.dense_4h_to_h")
+    return norm(x, "final_layer_norm") @ w["embed_out.weight"].T
+
+
+def gemma2(config, w, ids):
+    """ids: list; returns logits [T, V]. Norms scale by 1 + weight; layers 0, 2, ... see a window only."""
+    eps, n_heads, n_kv = config["rms_norm_eps"], config["num_attention_heads"], config["num_key_value_heads"]
+
+    def norm(x, name):
+        return rms_norm(x, 1 + w[name + ".weight"], eps)
+
+    def linear(x, name):
+        return x @ w[name + ".weight"].T
+
+    x = w["model.embed_tokens.weight"][torch.tensor(ids)] * math.sqrt(config["hidden_size"])
+    for layer in range(config["num_hidden_layers"]):
+        at = f"model.layers.{layer}."
+        n = norm(x, at + "input_layernorm")
+        q = rotate(heads(linear(n, at + "self_attn.q_proj"), n_heads), config["rope_theta"])
+        k = rotate(heads(linear(n, at + "self_attn.k_proj"), n_kv), config["rope_theta"])
+        v = heads(linear(n, at + "self_attn.v_proj"), n_kv)
+        window = config["sliding_window"] if layer % 2 == 0 else None
+        z = attend(q, k, v, config["query_pre_attn_scalar"], config["attn_logit_softcapping"], window)
+        x = x + norm(linear(z, at + "self_attn.o_proj"), at + "post_attention_layernorm")
+        n = norm(x, at + "pre_feedforward_layernorm")
+        h = gelu_new(linear(n, at + "mlp.gate_proj")) * linear(n, at + "mlp.up_proj")
+        x = x + norm(linear(h, at + "mlp.down_proj"), at + "post_feedforward_layernorm")
+    return soft_cap(norm(x, "model.norm") @ w["model.embed_tokens.weight"].T, config["final_logit_softcapping"])
+
+
 def logits(folder_or_pair, ids, dtype=torch.float32):
     """Logits [T, V] of a model folder, or of (config, tensors) already read."""
     config, w = folder_or_pair if isinstance(folder_or_pair, tuple) else read_folder(folder_or_pair, dtype)
-    run = {"llama": llama, "mistral": llama, "qwen2": llama, "gpt2": gpt2}[config["model_type"]]
-    return run(config, w, ids)
+    runs = {"llama": llama, "mistral": llama, "qwen2": llama, "gpt2": gpt2, "gpt_neox": gpt_neox, "gemma2": gemma2}
+    return runs[config["model_type"]](config, w, ids)
 
 
 def greedy(pair, ids, count):

@@ -2,7 +2,7 @@
 
     python3 make_expected.py FIXTURES [MODELS]
 
-FIXTURES holds tiny-llama, tiny-gpt2 and tiny-qwen2 (make_tiny.py; the last has grouped heads); MODELS, where given,
+FIXTURES holds tiny-llama, tiny-gpt2, tiny-qwen2, tiny-neox and tiny-gemma2 (make_tiny.py); MODELS, where given,
 holds stories260K. Into FIXTURES/expected:
     NAME-pairs.jsonl       rows of ids
     NAME-attribution.json  {model, edges: count, metric: {clean, corrupt}, steps, scores: {eap, eap-ig-right,
@@ -143,7 +143,8 @@ def write_forward(fixtures, folder):
 def main():
     fixtures = sys.argv[1]
     os.makedirs(os.path.join(fixtures, "expected"), exist_ok=True)
-    for name, vocab, seed in (("tiny-llama", 72, 11), ("tiny-gpt2", 99, 12), ("tiny-qwen2", 96, 13)):
+    for name, vocab, seed in (("tiny-llama", 72, 11), ("tiny-gpt2", 99, 12), ("tiny-qwen2", 96, 13),
+                              ("tiny-neox", 72, 14), ("tiny-gemma2", 80, 15)):
         folder = os.path.join(fixtures, name)
         write(fixtures, name, folder, random_rows(vocab, seed), top=300, sizes=(10, 40), exact_count=300)
     if len(sys.argv) > 2:

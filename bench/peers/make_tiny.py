@@ -1,13 +1,15 @@
 """Random checkpoints in Hugging Face layout, with the real key and tensor names of each architecture.
 
-    python3 make_tiny.py FIXTURES                      the four committed ones, with expected.json
+    python3 make_tiny.py FIXTURES                      the six committed ones, with expected.json
     python3 make_tiny.py --llama FOLDER --layers 6 --width 256 --heads 8 --kv 8 --inner 688 --vocab 512 \\
                          --pairs 16 --length 24        one for timing, with random pairs in FOLDER/pairs.jsonl
 
-Between them the committed four cover: f32, f16 in two shards, bf16; tied and untied; grouped heads; a head size that
+Between them the committed six cover: f32, f16 in two shards, bf16; tied and untied; grouped heads; a head size that
 is not width / heads (Mistral); biases on q, k, v (Qwen2); LayerNorm, learned positions, a stored mask, a byte-level
-tokeniser (GPT-2). expected.json is {ids, logits (last position), allLogits (every position)}, in f64 from the rounded
-weights.
+tokeniser (GPT-2); parallel blocks, rotation of a part of each head, q, k and v fused head by head (GPT-NeoX); norms of what
+is written, capped scores and logits, sliding windows (Gemma 2). expected.json is {ids, logits (last position), allLogits
+(every position)}, in f64 from the rounded weights; GPT-NeoX's also has {sequential: the last position's logits with
+use_parallel_residual false}.
 """
 import argparse
 import json
@@ -79,6 +81,44 @@ def make_gpt2(g, config):
     return w
 
 
+def make_neox(g, config):
+    d, inner, vocab = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
+    w = {"gpt_neox.embed_in.weight": torch.randn(vocab, d, generator=g) * 0.5}
+
+    def norm(name):
+        w[name + ".weight"] = 1 + torch.randn(d, generator=g) * 0.2
+        w[name + ".bias"] = torch.randn(d, generator=g) * 0.2
+
+    def linear(name, out, into, gain=1.0):
+        w[name + ".weight"] = torch.randn(out, into, generator=g) * (gain / into**0.5)
+        w[name + ".bias"] = torch.randn(out, generator=g) * 0.2
+
+    for layer in range(config["num_hidden_layers"]):
+        at = f"gpt_neox.layers.{layer}."
+        norm(at + "input_layernorm")
+        w[at + "attention.bias"] = torch.ones(8, 8).tril()[None, None]
+        w[at + "attention.masked_bias"] = torch.tensor(-1e4)
+        w[at + "attention.rotary_emb.inv_freq"] = torch.ones(2)
+        linear(at + "attention.query_key_value", 3 * d, d, 1.5)
+        linear(at + "attention.dense", d, d)
+        norm(at + "post_attention_layernorm")
+        linear(at + "mlp.dense_h_to_4h", inner, d)
+        linear(at + "mlp.dense_4h_to_h", d, inner)
+    norm("gpt_neox.final_layer_norm")
+    w["embed_out.weight"] = torch.randn(vocab, d, generator=g) * (2.0 / d**0.5)
+    return w
+
+
+def make_gemma2(g, config):
+    """A Llama with more norms, all of them stored less one."""
+    w = make_llama(g, config)
+    for layer in range(config["num_hidden_layers"]):
+        at = f"model.layers.{layer}."
+        for name in ("pre_feedforward_layernorm", "post_feedforward_layernorm"):
+            w[at + name + ".weight"] = 1 + torch.randn(config["hidden_size"], generator=g) * 0.2
+    return {name: t - 1 if "norm" in name else t for name, t in w.items()}
+
+
 def llama_config(**changes):
     return {
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "hidden_size": 32,
@@ -116,6 +156,23 @@ GPT2 = {
     "embd_pdrop": 0.1, "eos_token_id": 99, "initializer_range": 0.02, "layer_norm_epsilon": 1e-05,
     "model_type": "gpt2", "n_ctx": 32, "n_embd": 32, "n_head": 4, "n_layer": 2, "n_positions": 32,
     "resid_pdrop": 0.1, "vocab_size": 100,
+}
+
+NEOX = {
+    "architectures": ["GPTNeoXForCausalLM"], "attention_bias": True, "bos_token_id": 0, "eos_token_id": 0,
+    "hidden_act": "gelu", "hidden_size": 32, "initializer_range": 0.02, "intermediate_size": 96,
+    "layer_norm_eps": 1e-05, "max_position_embeddings": 32, "model_type": "gpt_neox", "num_attention_heads": 4,
+    "num_hidden_layers": 3, "rope_scaling": None, "rotary_emb_base": 10000, "rotary_pct": 0.5,
+    "tie_word_embeddings": False, "torch_dtype": "float16", "use_cache": True, "use_parallel_residual": True,
+    "vocab_size": 72,
+}
+GEMMA2 = {
+    "architectures": ["Gemma2ForCausalLM"], "attention_bias": False, "attn_logit_softcapping": 3.0, "bos_token_id": 2,
+    "eos_token_id": 1, "final_logit_softcapping": 5.0, "head_dim": 12, "hidden_act": "gelu_pytorch_tanh",
+    "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 32, "intermediate_size": 56,
+    "max_position_embeddings": 32, "model_type": "gemma2", "num_attention_heads": 4, "num_hidden_layers": 3,
+    "num_key_value_heads": 2, "query_pre_attn_scalar": 10, "rms_norm_eps": 1e-06, "rope_theta": 10000.0,
+    "sliding_window": 4, "tie_word_embeddings": True, "torch_dtype": "bfloat16", "use_cache": True, "vocab_size": 80,
 }
 
 
@@ -163,7 +220,11 @@ def expect(folder, g, vocab):
     ids = torch.randint(vocab, (14,), generator=g).tolist()
     y = logits(folder, ids, torch.float64)
     single = logits(folder, ids, torch.float32)
-    write_json(os.path.join(folder, "expected.json"), {"ids": ids, "logits": y[-1], "allLogits": y})
+    expected = {"ids": ids, "logits": y[-1], "allLogits": y}
+    config, w = read_folder(folder, torch.float64)
+    if config.get("use_parallel_residual"):
+        expected["sequential"] = logits(({**config, "use_parallel_residual": False}, w), ids)[-1]
+    write_json(os.path.join(folder, "expected.json"), expected)
     print(f"{folder}: logits up to {y.abs().max():.2f}; f32 differs by {(single - y).abs().max():.1e}")
 
 
@@ -201,6 +262,8 @@ def main():
         ("mistral", MISTRAL, lambda g: make_llama(g, MISTRAL), torch.float16, 2),
         ("qwen2", QWEN2, lambda g: make_llama(g, QWEN2, biases=True), torch.bfloat16, 1),
         ("gpt2", GPT2, lambda g: make_gpt2(g, GPT2), torch.float32, 1),
+        ("neox", NEOX, lambda g: make_neox(g, NEOX), torch.float16, 1),
+        ("gemma2", GEMMA2, lambda g: make_gemma2(g, GEMMA2), torch.bfloat16, 1),
     )
     for name, config, make, dtype, shards in tiny:
         g = torch.Generator().manual_seed(args.seed)

@@ -2,12 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { setDefaultDevice } from 'filigree';
+import { addAttention } from './commands/attention.js';
 import { addClaim, addClaims } from './commands/claim.js';
+import { addCompare } from './commands/compare.js';
+import { addConvert } from './commands/convert.js';
 import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addGenerate } from './commands/generate.js';
 import { addInfo } from './commands/info.js';
+import { addLens } from './commands/lens.js';
 import { addLogits } from './commands/logits.js';
+import { addPatch } from './commands/patch.js';
+import { addPc } from './commands/pc.js';
 import { addTasks } from './commands/tasks.js';
 import { addTrain } from './commands/train.js';
 import { explain } from './failure.js';
@@ -36,7 +42,23 @@ Example:
 
 filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wrong input, 130 interrupted.`,
     );
-  const commands = [addClaim, addClaims, addDiscover, addEvaluate, addGenerate, addInfo, addLogits, addTasks, addTrain];
+  const commands = [
+    addAttention,
+    addClaim,
+    addClaims,
+    addCompare,
+    addConvert,
+    addDiscover,
+    addEvaluate,
+    addGenerate,
+    addInfo,
+    addLens,
+    addLogits,
+    addPatch,
+    addPc,
+    addTasks,
+    addTrain,
+  ];
   for (const add of commands) add(command, run);
   return command;
 }

@@ -18,7 +18,7 @@ import { type Opened, readTextFile } from './open.js';
 import { choice, wholeNumber } from './options.js';
 
 /** Pairs of a generated task where the user does not say how many. */
-const usualPairs = 20;
+export const usualPairs = 40;
 
 /** What a command runs on. */
 export interface TaskOptions {
@@ -100,14 +100,14 @@ export interface Split {
 }
 
 /**
- * The two sets of a discovery, which never share a pair: two parts of a built-in task; of a file its two halves by seed, or, with a
- * second file, all rows of each. Without `split`, and where nothing is left to judge on, the same pairs do both, and the note says so.
+ * The two sets of a discovery. They share no pair where the task is built in, where a second file is given, or where a file is
+ * split in halves by seed; otherwise, and where nothing is left to judge on, the same pairs do both, and the note says so.
  */
 export function splitPairs(
   of: Behaviour,
   other: Behaviour | undefined,
   opened: Opened,
-  options: Pick<TaskOptions, 'limit' | 'seed'> & { split: boolean },
+  options: Pick<TaskOptions, 'limit' | 'seed'> & { split?: boolean },
 ): Split {
   if (other || 'task' in of) {
     const discovery = pairsFor(of, 'discovery', opened, options);
@@ -120,7 +120,11 @@ export function splitPairs(
   }
   if (!options.split) {
     const all = pairsFor(of, 'discovery', opened, options);
-    return { discovery: all, evaluation: all, note: 'The circuit is judged on the pairs it was found on.' };
+    return {
+      discovery: all,
+      evaluation: all,
+      note: 'The circuit is judged on the pairs it was found on; --split or --evaluate-on FILE keeps the two apart.',
+    };
   }
   const { pairs } = pairsFor(of, 'discovery', opened, { seed: options.seed });
   const order = new Random(options.seed).fork('halves').shuffle(pairs);
@@ -131,7 +135,7 @@ export function splitPairs(
   const note =
     rest.length === 0
       ? `${of.file} has ${rows} and no second pair: the circuit is judged on what it was found on.`
-      : `${of.file} has ${rows}: by seed ${options.seed}, one half finds the circuit, the other judges it (--no-split and --evaluate-on FILE use all to find it).`;
+      : `${of.file} has ${rows}: by seed ${options.seed}, one half finds the circuit, the other judges it.`;
   return {
     discovery: { pairs: found, dropped: {} },
     evaluation: { pairs: rest.length === 0 ? found : rest, dropped: {} },
@@ -146,9 +150,20 @@ function without(pairs: readonly Pair[], others: readonly Pair[]): readonly Pair
   return pairs.filter((pair) => !known.has(key(pair)));
 }
 
-/** "20 pairs (dropped: 3 of unequal length)". */
+/** "20 pairs", and how many texts were dropped on the way, by reason. */
 export function pairsText({ pairs, dropped }: Fitted): string {
-  const reasons = Object.entries(dropped).map(([sort, count]) => `${count} ${sort}`);
-  const all = Object.values(dropped).reduce((a, b) => a + b, 0);
-  return `${pairs.length} ${pairs.length === 1 ? 'pair' : 'pairs'}${all > 0 ? `, ${all} dropped (${reasons.join(', ')})` : ''}`;
+  return `${pairs.length} ${pairs.length === 1 ? 'pair' : 'pairs'}${droppedText(dropped)}`;
+}
+
+/** Both sets in one line. */
+export function splitText({ discovery, evaluation }: Split): string {
+  const dropped = { ...discovery.dropped };
+  for (const [sort, count] of Object.entries(evaluation.dropped)) dropped[sort] = (dropped[sort] ?? 0) + count;
+  const judging = evaluation.pairs === discovery.pairs ? 'the same' : `${evaluation.pairs.length} others`;
+  return `${discovery.pairs.length} to find the circuit, ${judging} to judge it${droppedText(dropped)}`;
+}
+
+function droppedText(dropped: Fitted['dropped']): string {
+  const reasons = Object.entries(dropped).map(([sort, count]) => `${count} for ${sort}`);
+  return reasons.length > 0 ? ` (dropped: ${reasons.join(', ')})` : '';
 }

@@ -35,7 +35,7 @@ export class Progress {
       this.out.write(`${text}\n`);
       return;
     }
-    this.line = text.slice(0, Math.max(20, (this.out.columns ?? 80) - 1));
+    this.line = text.slice(0, Math.max(20, (this.out.columns || 80) - 1));
     this.out.write(`\r\x1b[K${this.line}`);
   };
 

@@ -51,7 +51,7 @@ export async function servePage(path: string, first = 4173): Promise<Served> {
     });
     if (!free) continue;
     return {
-      url: `http://localhost:${port}/`,
+      url: `http://127.0.0.1:${port}/`,
       close: () =>
         new Promise((resolve) => {
           server.close(() => resolve());

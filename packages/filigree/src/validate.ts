@@ -26,6 +26,19 @@ export function parseJson(text: string, what: string): unknown {
   }
 }
 
+/**
+ * Parses JSON text as Python writes it, which may hold NaN and infinities: NaN becomes null, an infinity a number that is not
+ * finite.
+ * @throws InputError naming `what` when the text is not JSON
+ */
+export function parsePythonJson(text: string, what: string): unknown {
+  const plain = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g, (part) => {
+    if (part.startsWith('"')) return part;
+    return part.endsWith('NaN') ? 'null' : part.replace('Infinity', '1e999');
+  });
+  return parseJson(plain, what);
+}
+
 /** A name from a stranger's file, made fit for a one-line message: control characters escaped, long ones cut. */
 export function quote(name: string): string {
   return JSON.stringify(name.length > 120 ? `${name.slice(0, 117)}...` : name);

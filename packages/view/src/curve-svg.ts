@@ -94,9 +94,9 @@ function frameOf(curve: Curve, width: number, height: number, marker?: number): 
   const sizes = [...shown.map((i) => curve.sizes[i]), ...(marker !== undefined && marker >= 1 ? [marker] : [])];
   let low = 0;
   let high = 1;
-  const { sizes: _, ...columns } = curve;
-  for (const column of Object.values(columns)) {
-    for (const value of shown.map((i) => column[i]).filter(Number.isFinite)) {
+  const { faithfulness, low: under, high: over, random, randomLow, randomHigh } = curve;
+  for (const column of [faithfulness, under, over, random, randomLow, randomHigh]) {
+    for (const value of shown.map((i) => column?.[i] ?? Number.NaN).filter(Number.isFinite)) {
       low = Math.min(low, value);
       high = Math.max(high, value);
     }

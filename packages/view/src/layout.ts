@@ -1,4 +1,5 @@
 import type { Circuit } from 'filigree';
+import { cut } from './markup.js';
 import { type Link, placeRows } from './order.js';
 import { type Obstacles, Router } from './route.js';
 
@@ -66,7 +67,7 @@ export function layout(circuit: Circuit, options: LayoutOptions = {}): Layout {
   const indices = [...ports.keys()].sort((a, b) => a - b);
   const local = new Map(indices.map((index, i) => [index, i]));
   const rows = rowsOf(circuit, indices);
-  const texts = indices.map((n) => cut(nodes.label[n]));
+  const texts = indices.map((n) => cut(nodes.label[n], longest));
   const gap = options.nodeGap ?? (Math.max(0, ...rows.map((row) => row.length)) > 5 ? 18 : 36);
   const widths = widthsOf(texts, rows, gap, (i) => isEnd(circuit, indices[i]));
 
@@ -216,9 +217,4 @@ function obstacles(row: readonly number[], nodes: readonly PlacedNode[], y: numb
     .map((i) => ({ left: nodes[i].x - nodes[i].width / 2, right: nodes[i].x + nodes[i].width / 2 }))
     .sort((a, b) => a.left - b.left);
   return { top: y - height / 2, bottom: y + height / 2, boxes };
-}
-
-function cut(label: string): string {
-  const characters = [...label];
-  return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}\u2026` : label;
 }

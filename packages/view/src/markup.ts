@@ -50,3 +50,9 @@ export function percent(x: number): string {
 export function px(x: number): string {
   return String(Math.round(x * 10) / 10 || 0);
 }
+
+/** A text of at most `most` characters; a longer one ends in an ellipsis. */
+export function cut(text: string, most: number): string {
+  const characters = [...text];
+  return characters.length > most ? `${characters.slice(0, most - 1).join('')}\u2026` : text;
+}

@@ -4,23 +4,9 @@ import { circuitSvg, strongestFirst } from './circuit-svg.js';
 import { type Curve, curveSvg } from './curve-svg.js';
 import { count, decimal, figure, percent, safe, scriptJson } from './markup.js';
 import { madeUpCircuit } from './testing.js';
+import { expectWellFormed } from './well-formed.testing.js';
 
 const tags = (svg: string, name: string) => svg.match(new RegExp(`<${name}[ >]`, 'g'))?.length ?? 0;
-
-/** Fails unless every element is closed in order and every attribute quoted: what an XML reader would ask. */
-function expectWellFormed(svg: string): void {
-  const open: string[] = [];
-  const rest = svg.replace(
-    /<(\/?)([a-z]+)((?: [a-zA-Z0-9:-]+="[^"<]*")*)(\/?)>/g,
-    (_, close, name, _attributes, empty) => {
-      if (close) expect(open.pop()).toBe(name);
-      else if (!empty) open.push(name);
-      return '';
-    },
-  );
-  expect(open).toEqual([]);
-  expect(rest).not.toMatch(/[<>]/);
-}
 
 describe('circuitSvg', () => {
   const circuit = madeUpCircuit({ layers: 3, heads: 4, kept: 12 });

@@ -1,7 +1,9 @@
 import {
+  type Ablation,
   countEdges,
   type EdgeScores,
   type EdgeSet,
+  type FoundCircuit,
   InputError,
   type MetricName,
   measureCircuits,
@@ -9,18 +11,22 @@ import {
   type Progress,
   prune,
   type Ranking,
+  selectGreedy,
   selectThreshold,
   selectTop,
   type Transformer,
 } from 'filigree';
 
-export type Select = 'top' | 'threshold';
+export const selections = ['top', 'greedy', 'greedy-reverse', 'threshold'] as const;
+export type Select = (typeof selections)[number];
 
 export interface ChooseOptions extends Progress {
+  select?: Select;
   size?: number;
   tau?: number;
   ranking: Ranking;
   prune: boolean;
+  ablation: Ablation;
   metric: MetricName;
   memory: number;
 }
@@ -73,10 +79,14 @@ export async function chooseCircuit(
     }
     return choice(edges, { select: 'threshold', tau }, `those of at least ${tau}`);
   }
-  const top = (size: number): EdgeSet => selectTop(graph, scores, size, ranking);
+  const select = options.select === 'greedy' || options.select === 'greedy-reverse' ? options.select : 'top';
+  const top = (size: number): EdgeSet =>
+    select === 'top'
+      ? selectTop(graph, scores, size, ranking)
+      : selectGreedy(graph, scores, size, { ranking, direction: select });
   if (options.size !== undefined) {
     const { size } = options;
-    return choice(top(size), { select: 'top', size }, 'as many as asked for');
+    return choice(top(size), { select, size }, 'as many as asked for');
   }
   const sizes = candidates(graph.edges);
   const circuits = [new Uint8Array(graph.tableSize), ...sizes.map((n) => trim(top(n)))];
@@ -86,7 +96,21 @@ export async function chooseCircuit(
   const first = metrics.findIndex((value) => (value - empty) / (full - empty) >= enough);
   const size = sizes[first < 0 ? sizes.length - 1 : first];
   const how = `the fewest tried that are ${enough} faithful on the pairs it was found on`;
-  return choice(top(size), { select: 'top', size }, how);
+  return choice(top(size), { select, size }, how);
+}
+
+/**
+ * The circuit that the method itself found.
+ * @throws InputError when nothing is left of it
+ */
+export function ownChoice({ edges }: FoundCircuit): Choice {
+  const size = countEdges(edges);
+  if (size === 0) {
+    throw new InputError(
+      'The search kept no edge that leads from input to logits: ask for more of them (a lower --tau, a larger --size).',
+    );
+  }
+  return { edges, chosen: edges, size, settings: { select: 'own' }, how: 'what the method kept' };
 }
 
 const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -1,17 +1,15 @@
 import { type Command, Option } from 'commander';
 import {
-  type AttributionOptions,
   EdgeGraph,
-  eap,
-  eapIg,
   evaluateCircuit,
   evaluateScores,
-  exactPatching,
   InputError,
   type IntegrationRule,
   type MetricName,
+  makeAblation,
   type Ranking,
 } from 'filigree';
+import { type AblationOption, ablationOption } from '../ablation.js';
 import { loadModel } from '../engine.js';
 import { curveOf } from '../measured.js';
 import { openModel } from '../open.js';
@@ -27,15 +25,24 @@ import {
 import { checkOutputs } from '../outputs.js';
 import { addTaskOptions, metricOf, openTask, splitPairs, type TaskOptions, taskLabel } from '../pairs.js';
 import type { Run, Session } from '../session.js';
-import { chooseCircuit, type Select } from './choose.js';
+import { chooseCircuit, ownChoice, type Select, selections } from './choose.js';
 import { circuitOf, type Found, tell, writeFound } from './found.js';
+import {
+  checkMethod,
+  findsCircuit,
+  type Method,
+  methods,
+  scoreEdges,
+  settingsOf,
+  usualRule,
+  usualSteps,
+  usualTau,
+  usualUpdates,
+} from './methods.js';
 
-export const methods = ['exact', 'eap', 'eap-ig'] as const;
-export type Method = (typeof methods)[number];
-
-export interface DiscoverOptions extends TaskOptions, TalkOptions, EngineOptions {
+export interface DiscoverOptions extends TaskOptions, TalkOptions, EngineOptions, AblationOption {
   evaluateOn?: string;
-  split: boolean;
+  split?: boolean;
   method: Method;
   rule?: IntegrationRule;
   steps?: number;
@@ -49,42 +56,48 @@ export interface DiscoverOptions extends TaskOptions, TalkOptions, EngineOptions
   report?: string;
 }
 
-const usualSteps = 5;
-const usualRule = 'right';
-
 export function addDiscover(program: Command, run: Run): void {
   const command = program
     .command('discover')
     .description('find the edges of a model that do a task, and say how faithful that circuit is')
     .argument('<model>', 'a folder in Hugging Face layout, or a Hub id such as org/name')
     .summary('find the circuit of a task');
-  addTaskOptions(command, 'pairs to find on, and as many to judge on (default: 20, or all rows of a file)')
+  addTaskOptions(command, 'pairs to find on, and as many to judge on (default: 40, or all rows of a file)')
     .option('--evaluate-on <file>', 'judge on these pairs, and find on all rows of --task')
-    .option('--no-split', 'find and judge on the same rows of a file, instead of on its two halves')
+    .option('--split', 'find on one half of a file and judge on the other, instead of on all rows both times')
     .addOption(
       new Option('--method <name>', methods.join(', ')).argParser(choice('--method', methods)).default('eap-ig'),
     )
     .addOption(
-      new Option('--steps <n>', `points of the integral of eap-ig (default: ${usualSteps})`).argParser(
-        wholeNumber('--steps', 1, 1000),
-      ),
+      new Option(
+        '--steps <n>',
+        `points of the integral of eap-ig and eap-ig-activations (default: ${usualSteps}); updates of edge-pruning and ugs (default: ${usualUpdates})`,
+      ).argParser(wholeNumber('--steps', 1, 1_000_000)),
     )
     .addOption(
       new Option('--rule <name>', `where they lie: right, left, mid (default: ${usualRule})`).argParser(
         choice('--rule', ['right', 'left', 'mid']),
       ),
     )
+    .addOption(ablationOption())
     .addOption(
-      new Option('--select <how>', 'top: the best edges; threshold: those of at least --tau (default: top)').argParser(
-        choice('--select', ['top', 'threshold']),
-      ),
+      new Option(
+        '--select <how>',
+        'top: the best edges; greedy: grown from the logits; greedy-reverse: from the input; threshold: those of at least --tau (default: top)',
+      ).argParser(choice('--select', selections)),
     )
     .addOption(
-      new Option('--size <n>', 'edges of the circuit (default: the fewest that are 0.85 faithful)').argParser(
-        wholeNumber('--size', 1),
-      ),
+      new Option(
+        '--size <n>',
+        'edges of the circuit (default: the fewest that are 0.85 faithful; a tenth of all with edge-pruning)',
+      ).argParser(wholeNumber('--size', 1)),
     )
-    .addOption(new Option('--tau <x>', 'least |score| of an edge').argParser(numberFrom('--tau', 0)))
+    .addOption(
+      new Option(
+        '--tau <x>',
+        `least |score| of an edge; with acdc, least loss of kl (or of --metric) for which it keeps one (default: ${usualTau})`,
+      ).argParser(numberFrom('--tau', 0)),
+    )
     .addOption(
       new Option('--ranking <how>', 'abs: by |score|; signed: the most helpful first')
         .argParser(choice('--ranking', ['abs', 'signed']))
@@ -112,23 +125,14 @@ Scores estimate how the metric changes when an edge is cut: helpful edges are ne
 
 /** Throws InputError for options that contradict each other. */
 function checkOptions(options: DiscoverOptions, metric: MetricName): void {
-  const { method, select, size, tau, steps, rule } = options;
-  if (method !== 'eap-ig') {
-    if (steps !== undefined) throw new InputError(`--steps goes with --method eap-ig, not with ${method}.`);
-    if (rule !== undefined) throw new InputError(`--rule goes with --method eap-ig, not with ${method}.`);
-  }
-  if (
-    metric === 'kl' &&
-    (method === 'eap' || (method === 'eap-ig' && steps === 1 && (rule ?? usualRule) === 'right'))
-  ) {
-    throw new InputError(
-      'The gradient of kl is zero on the clean prompt: use --method eap-ig with more --steps, or exact.',
-    );
-  }
+  const { select, size, tau } = options;
+  checkMethod(options, metric, options.ablation);
   if (select === 'threshold' && tau === undefined) throw new InputError('--select threshold needs --tau.');
-  if (select === 'top' && tau !== undefined) throw new InputError('--tau goes with --select threshold, not with top.');
+  if (select !== undefined && select !== 'threshold' && tau !== undefined) {
+    throw new InputError(`--tau goes with --select threshold, not with ${select}.`);
+  }
   if (size !== undefined && (select === 'threshold' || tau !== undefined)) {
-    throw new InputError('--size goes with --select top; a threshold is set by --tau.');
+    throw new InputError('--size goes with --select top, greedy or greedy-reverse; a threshold is set by --tau.');
   }
 }
 
@@ -148,16 +152,19 @@ async function discover(name: string, options: DiscoverOptions, session: Session
   const split = splitPairs(behaviour, other, opened, options);
   const { model, memory } = await loadModel(opened.checkpoint, options);
 
-  const integral = method === 'eap-ig' ? { steps: options.steps ?? usualSteps, rule: options.rule ?? usualRule } : {};
-  const found = await session.during(`scoring by ${method}`, (progress) => {
-    const settings: AttributionOptions = { ...progress, ...integral, metric, memory };
-    const estimate = { exact: exactPatching, eap, 'eap-ig': eapIg }[method];
-    return estimate(model, split.discovery.pairs, settings);
-  });
-  const common = { metric, memory, seed, prune };
-  const choice = await session.during('choosing the size', (progress) =>
-    chooseCircuit(model, found, split.discovery.pairs, { ...options, ...common, ...progress }),
+  const ablation = await session.during('preparing the ablation', (progress) =>
+    makeAblation(options.ablation, model, split.discovery.pairs, { ...progress, seed, memory }),
   );
+  const found = await session.during(`scoring by ${method}`, (progress) =>
+    scoreEdges(model, split.discovery.pairs, options, { ...progress, metric, ablation, memory }),
+  );
+  const common = { metric, memory, seed, prune, ablation };
+  const choice =
+    'edges' in found && findsCircuit(options)
+      ? ownChoice(found)
+      : await session.during('choosing the size', (progress) =>
+          chooseCircuit(model, found, split.discovery.pairs, { ...options, ...common, ...progress }),
+        );
   const evaluation = await session.during('judging circuits', (progress) =>
     evaluateScores(model, graph, found.scores, split.evaluation.pairs, { ...common, ...progress, ranking }),
   );
@@ -170,7 +177,7 @@ async function discover(name: string, options: DiscoverOptions, session: Session
     description: 'task' in behaviour ? behaviour.task.description : undefined,
     metric,
     method,
-    settings: { ...integral, metric, ...choice.settings, ranking, prune },
+    settings: { ...settingsOf(options), metric, ablation: options.ablation, ...choice.settings, ranking, prune },
     seed,
     split,
     scores: found,

@@ -25,7 +25,7 @@ import {
   strongest,
 } from '../measured.js';
 import type { Opened } from '../open.js';
-import { pairsText, type Split } from '../pairs.js';
+import { type Split, splitText } from '../pairs.js';
 import type { Session } from '../session.js';
 import { count, figure } from '../table.js';
 import type { Choice } from './choose.js';
@@ -181,7 +181,7 @@ export function tell(
   const lines = [
     `${found.task} in ${opened.label}${found.description === undefined ? '' : `: ${found.description}`}`,
     `model  ${modelLine(opened.checkpoint.config, graph)}`,
-    `pairs  ${pairsText(split.discovery)} to find the circuit; ${pairsText(split.evaluation)} to judge it`,
+    `pairs  ${splitText(split)}`,
     `metric ${metricLine(found.metric, evaluation)}`,
     '',
     ...curveTable(curve, choice.size),

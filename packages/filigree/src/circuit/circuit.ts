@@ -21,6 +21,12 @@ export interface Nodes {
   /** Token position, or null where the node stands for all positions. */
   readonly position: (number | null)[];
   readonly score: (number | null)[];
+  /** Whether the node belongs to the circuit, where that is said apart from its edges. */
+  readonly kept?: boolean[];
+  /** Which features of what the node writes belong to the circuit; null where nothing is said of them. */
+  readonly neurons?: (boolean[] | null)[];
+  /** Scores of these features; null for one, or for all of a node, that was not scored. */
+  readonly neuronScores?: ((number | null)[] | null)[];
 }
 
 export interface Edges {
@@ -47,4 +53,16 @@ export interface Provenance {
   readonly metrics: Record<string, unknown>;
   /** ISO date. */
   readonly made: string;
+  /** The transformer that the circuit is a part of, for formats that ask for its shape. */
+  readonly shape?: TransformerShape;
+}
+
+export interface TransformerShape {
+  readonly layers: number;
+  /** Query heads per layer. */
+  readonly heads: number;
+  /** Features of the residual stream; left out where it is not known. */
+  readonly width?: number;
+  /** Whether MLPs read what the attention of their block reads. */
+  readonly parallel: boolean;
 }

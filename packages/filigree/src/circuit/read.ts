@@ -18,6 +18,9 @@ const schema = z.object({
     layer: z.array(finite),
     position: z.array(index.nullable()),
     score: z.array(finite.nullable()),
+    kept: z.array(z.boolean()).optional(),
+    neurons: z.array(z.array(z.boolean()).nullable()).optional(),
+    neuronScores: z.array(z.array(finite.nullable()).nullable()).optional(),
   }),
   edges: z.object({
     source: z.array(index),
@@ -35,6 +38,7 @@ const schema = z.object({
     seed: finite,
     metrics: openRecord,
     made: z.string(),
+    shape: z.object({ layers: index, heads: index, width: index.optional(), parallel: z.boolean() }).optional(),
   }),
 });
 

@@ -21,6 +21,9 @@ export function circuitText(circuit: Circuit): string {
       entry('layer', nodes.layer),
       entry('position', nodes.position),
       entry('score', nodes.score),
+      ...optional('kept', nodes.kept),
+      ...optional('neurons', nodes.neurons),
+      ...optional('neuronScores', nodes.neuronScores),
     ]),
     block('edges', [
       entry('source', edges.source),
@@ -38,6 +41,7 @@ export function circuitText(circuit: Circuit): string {
       entry('seed', made.seed),
       entry('metrics', made.metrics),
       entry('made', made.made),
+      ...optional('shape', made.shape),
     ]),
   ];
   return `{${fields.join(',\n')}}\n`;
@@ -45,6 +49,10 @@ export function circuitText(circuit: Circuit): string {
 
 function block(key: string, entries: string[]): string {
   return `${JSON.stringify(key)}:{\n${entries.join(',\n')}}`;
+}
+
+function optional(key: string, value: unknown): string[] {
+  return value === undefined ? [] : [entry(key, value)];
 }
 
 function entry(key: string, value: unknown): string {

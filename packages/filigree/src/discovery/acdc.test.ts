@@ -5,6 +5,7 @@ import { plantedDepth, plantedInduction, plantedIoi } from '../tasks/index.js';
 import type { Pair } from '../tasks/task.js';
 import { scope } from '../tensor/index.js';
 import { loadFolder, projectPath, readFixturePairs } from '../testing/fixtures.js';
+import { makeAblation } from './ablation.js';
 import { acdc } from './acdc.js';
 import { rocAuc } from './compare.js';
 import { EdgeGraph } from './graph.js';
@@ -59,7 +60,7 @@ function oneByOne(
 }
 
 describe('acdc', () => {
-  it.each(['tiny-llama', 'tiny-gpt2'])('decides on %s as one edge at a time does', async (name) => {
+  it.each(['tiny-llama', 'tiny-neox', 'tiny-gemma2'])('decides on %s as one edge at a time does', async (name) => {
     const model = await loadFolder(projectPath(`fixtures/${name}`));
     const pairs = readFixturePairs(projectPath(`fixtures/expected/${name}-pairs.jsonl`)).slice(0, 2);
     // A threshold at which much is cut and much is kept, so that many guesses go wrong.
@@ -116,6 +117,20 @@ describe('acdc', () => {
     const { graph, edges, metric } = await acdc(model, pairs(16, 0), { metric: 'logit-diff', tau: 0.5 });
     expect(metric.clean).toBeGreaterThan(3);
     expect(new Set([...graph.places()].filter((p) => edges[p]).map((p) => graph.edgeName(p)))).toEqual(truth);
+    model.dispose();
+  });
+
+  it('cuts to zeros where the ablation says so, under which more is needed', async () => {
+    const { model, pairs, truth } = plantedIoi({ decoys: 0 });
+    const data = pairs(16, 0);
+    const ablation = await makeAblation('zero', model, data);
+    const { graph, edges } = await acdc(model, data, { ablation, tau: 0.05 });
+    const kept = new Set([...graph.places()].filter((p) => edges[p]).map((p) => graph.edgeName(p)));
+    // Both prompts have these in common: which token is repeated, that the end asks, and what is copied.
+    for (const name of [...truth, 'input->a0.h0<k>', 'input->a1.h0<q>', 'input->a2.h0<q>', 'input->a2.h0<v>']) {
+      expect(kept).toContain(name);
+    }
+    ablation.dispose();
     model.dispose();
   });
 

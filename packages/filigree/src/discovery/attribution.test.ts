@@ -15,6 +15,8 @@ const models: [name: string, folder: string | undefined][] = [
   ['tiny-llama', projectPath('fixtures/tiny-llama')],
   ['tiny-gpt2', projectPath('fixtures/tiny-gpt2')],
   ['tiny-qwen2', projectPath('fixtures/tiny-qwen2')],
+  ['tiny-neox', projectPath('fixtures/tiny-neox')],
+  ['tiny-gemma2', projectPath('fixtures/tiny-gemma2')],
   ['stories260K', sharedModel('stories260K')],
 ];
 

@@ -12,6 +12,10 @@ export interface Progress {
 /** Bytes that activations may take where the user does not say: half a GiB. */
 export const defaultMemory = 512 * 2 ** 20;
 
+/** Rough bytes that one sequence of `length` tokens needs in a tracked run; a run without gradients needs less. */
+export const bytesPerRun = (config: TransformerConfig, length: number): number =>
+  4 * length * floatsPerPosition(config, length);
+
 /** Rough count of floats that one position of one sequence needs in a tracked run, per point of the line. */
 function floatsPerPosition(config: TransformerConfig, length: number): number {
   const { layers, heads, width, mlpWidth, headWidth } = config;
@@ -51,7 +55,10 @@ export function planBatches(
       let end = start + 1;
       while (end < sorted.length && bytesAt(sorted[end].clean.length, points) * (end + 1 - start) <= memory) end++;
       const part = sorted.slice(start, end);
-      const room = Math.max(1, Math.floor(memory / (bytesAt(part[part.length - 1].clean.length, 1) * part.length)));
+      const fits = (lines: number): boolean =>
+        bytesAt(part[part.length - 1].clean.length, lines) * part.length <= memory;
+      let room = line.length;
+      while (room > 1 && !fits(room)) room--;
       for (let k = 0; k < line.length; k += room) yield { pairs: part, points: line.slice(k, k + room) };
       start = end;
     }

@@ -1,6 +1,7 @@
 import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
-import { type AttributionOptions, attribute } from './eap-ig.js';
+import type { EstimateOptions } from './attribute.js';
+import { attribute } from './eap-ig.js';
 import type { EdgeScores } from './scores.js';
 
 /**
@@ -8,13 +9,14 @@ import type { EdgeScores } from './scores.js';
  *
  *     score(u -> v) = < y~_u - y_u , dm/dx_v >  on the clean prompt,
  *
- * the first-order estimate of the metric's change when the edge takes its corrupted value; shapes and sign as in `eapIg`. With
- * the `kl` metric the gradient on the clean prompt is zero, and so are all scores: use `eapIg`.
+ * the first-order estimate of the metric's change when the edge takes its counterfactual; shapes and sign as in `eapIg`.
+ *
+ * @throws InputError for the `kl` metric, whose gradient on the clean prompt is zero: use `eapIg`
  */
 export async function eap(
   model: Transformer,
   pairs: readonly Pair[],
-  options: Omit<AttributionOptions, 'steps' | 'rule'> = {},
+  options: EstimateOptions = {},
 ): Promise<EdgeScores> {
   return attribute(model, pairs, { ...options, points: [1] });
 }

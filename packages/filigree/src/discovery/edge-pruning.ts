@@ -38,7 +38,7 @@ export interface EdgePruningOptions extends MaskOptions {
  *
  * where m is `kl` unless asked otherwise (so the first term is KL(full model || circuit)), s = 1 - mean P(z > 0) is the expected
  * sparsity and t the target, which rises linearly to 1 - size / edges. The multipliers l1 and l2 start at 0 and 1 and ascend by
- * plain gradient steps; w edges, with w = |m(clean) - m(corrupt)| / size, makes them prices of one edge in units of what an edge
+ * plain gradient steps; w edges, with w = |m(clean) - m(all cut)| / size, makes them prices of one edge in units of what an edge
  * of the circuit is worth on average: a price far above that shuts gates in no order, one far below shuts none. The score of an
  * edge is minus the chance that its gate is open, so kept edges are near -1; the circuit is the `size` edges whose gates are
  * the most open, pruned.
@@ -69,11 +69,10 @@ export async function edgePruning(
       {
         start: 2,
         draw: (gates, { random }) => addAxis(hardConcrete(gates, random), 0),
-        penalty(gates, possible, { step, metric }) {
+        penalty(gates, possible, { step, range }) {
           const sparsity = sub(1, mul(sum(mul(openProbability(gates), possible)), 1 / edges));
           const target = (1 - size / edges) * Math.min(1, (step + 1) / Math.max(1, anneal * steps));
-          const worth = Math.abs(metric.clean - metric.corrupt) / size;
-          return mul(lagrangian(sub(sparsity, target), multipliers, ascent), edges * worth);
+          return mul(lagrangian(sub(sparsity, target), multipliers, ascent), (range / size) * edges);
         },
       },
     );

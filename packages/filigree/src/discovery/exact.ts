@@ -14,19 +14,22 @@ import {
   sum,
   type Tensor,
 } from '../tensor/index.js';
+import { type Ablation, patchAblation } from './ablation.js';
 import { defaultMemory, type Progress, planBatches } from './batches.js';
 import { type Destination, EdgeGraph } from './graph.js';
 import { type MetricName, metric } from './metric.js';
 import type { EdgeScores } from './scores.js';
-import { type Batch, makeBatch, runSources, type SourceValues } from './sources.js';
+import { type Batch, entrances, makeBatch, runSources, type SourceValues } from './sources.js';
 
 export interface ExactOptions extends Progress {
   metric?: MetricName;
+  /** What a cut edge carries instead: by default its source's value of the corrupted prompt. */
+  ablation?: Ablation;
   memory?: number;
 }
 
 /**
- * Activation patching of every single edge: score(u -> v) = m(run with only that edge corrupted) - m(clean), averaged over
+ * Activation patching of every single edge: score(u -> v) = m(run with only that edge cut) - m(clean), averaged over
  * pairs; the truth that attribution estimates. Each edge costs a forward pass from its destination's layer on; edges into one
  * destination run as one batch.
  *
@@ -37,7 +40,7 @@ export async function exactPatching(
   pairs: readonly Pair[],
   options: ExactOptions = {},
 ): Promise<EdgeScores> {
-  const { metric: name = 'logit-diff', memory = defaultMemory } = options;
+  const { metric: name = 'logit-diff', ablation = patchAblation, memory = defaultMemory } = options;
   const graph = new EdgeGraph(model.config);
   const scores = new Float64Array(graph.tableSize);
   let clean = 0;
@@ -47,11 +50,12 @@ export async function exactPatching(
   // The plan is for one tracked run; the edges that run together have been seen to take up to 3.7 times that.
   for (const { pairs: part } of planBatches(model.config, graph, pairs, 1, memory / 4)([1])) {
     const batch = makeBatch(part);
-    const state = scope(() => ({
-      clean: runSources(model, graph, batch.clean, batch.last),
-      corrupt: runSources(model, graph, batch.corrupt, batch.last),
-      entrances: entrances(model, batch),
-    }));
+    const state = scope(() => {
+      const clean = runSources(model, graph, batch.clean, batch.last);
+      const corrupt = runSources(model, graph, batch.corrupt, batch.last);
+      const cut = noGrad(() => ablation.values({ batch, clean, corrupt }));
+      return { clean, cut, corrupt: corrupt.logits, entrances: entrances(model, batch) };
+    });
     const { logits } = state.clean;
     const measured = async (of: Tensor): Promise<number> => {
       const value = scope(() => noGrad(() => sum(metric(name, of, part, logits))));
@@ -61,7 +65,7 @@ export async function exactPatching(
     };
     const full = await measured(logits);
     clean += full;
-    corrupt += await measured(state.corrupt.logits);
+    corrupt += await measured(state.corrupt);
     for (const [d, destination] of graph.destinations.entries()) {
       for (let first = 0; first < destination.reads; first += edgesAtOnce) {
         options.signal?.throwIfAborted();
@@ -85,11 +89,7 @@ export async function exactPatching(
         options.onProgress?.({ done, total, unit: 'edges' });
       }
     }
-    for (const t of [state.clean, state.corrupt]) {
-      t.values.dispose();
-      t.logits.dispose();
-    }
-    for (const t of state.entrances) t.dispose();
+    for (const t of [state.clean.values, logits, state.cut, state.corrupt, ...state.entrances]) t.dispose();
   }
   return { graph, scores, metric: { clean: clean / pairs.length, corrupt: corrupt / pairs.length } };
 }
@@ -97,28 +97,18 @@ export async function exactPatching(
 /** Edges into one destination that run together: enough to fill the products, few enough to fit. */
 const edgesAtOnce = 32;
 
-/** The clean residual stream at the entrance of every layer, and at the end. */
-function entrances(model: Transformer, batch: Batch): Tensor[] {
-  return noGrad(() => {
-    const { layers } = model.config;
-    const sites = [...Array.from({ length: layers }, (_, l) => `blocks.${l}.resid_pre`), 'final_in'];
-    const run = model.run(batch.clean, { at: batch.last, sites });
-    return sites.map((site) => run.site(site));
-  });
-}
-
-/** Logits `[edges * pairs, vocabulary]` when one of the edges `first .. end - 1` into a destination carries its corrupted value. */
+/** Logits `[edges * pairs, vocabulary]` when one of the edges `first .. end - 1` into a destination is cut. */
 function patchEdges(
   model: Transformer,
   batch: Batch,
-  state: { clean: SourceValues; corrupt: SourceValues; entrances: readonly Tensor[] },
+  state: { clean: SourceValues; cut: Tensor; entrances: readonly Tensor[] },
   destination: Destination,
   first: number,
   end: number,
 ): Tensor {
   const count = end - first;
   const pairs = batch.pairs.length;
-  const change = sub(slice(state.corrupt.values, 0, first, end), slice(state.clean.values, 0, first, end));
+  const change = sub(slice(state.cut, 0, first, end), slice(state.clean.values, 0, first, end));
   const [, , length, width] = change.shape;
   const patch = reshape(change, [count * pairs, length, width]);
   const entrance = state.entrances[destination.layer];

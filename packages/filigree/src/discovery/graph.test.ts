@@ -6,19 +6,20 @@ const shapes = fc.record({
   layers: fc.integer({ min: 1, max: 6 }),
   heads: fc.integer({ min: 1, max: 5 }),
   mlpWidth: fc.constantFrom(0, 8),
+  parallel: fc.boolean(),
 });
 
 describe('EdgeGraph', () => {
   it('has as many edges as there are writers before readers, layer by layer', () => {
     fc.assert(
-      fc.property(shapes, ({ layers: L, heads: H, mlpWidth }) => {
+      fc.property(shapes, ({ layers: L, heads: H, mlpWidth, parallel }) => {
         const M = mlpWidth > 0 ? 1 : 0;
         let expected = 1 + L * (H + M);
         for (let l = 0; l < L; l++) {
           const before = 1 + l * (H + M);
-          expected += 3 * H * before + M * (before + H);
+          expected += 3 * H * before + M * (before + (parallel ? 0 : H));
         }
-        const graph = new EdgeGraph({ layers: L, heads: H, mlpWidth });
+        const graph = new EdgeGraph({ layers: L, heads: H, mlpWidth, parallel });
         expect(graph.edges).toBe(expected);
         expect([...graph.places()].length).toBe(expected);
         expect(graph.sources.length).toBe(1 + L * (H + M));
@@ -31,11 +32,12 @@ describe('EdgeGraph', () => {
     fc.assert(
       fc.property(shapes, (config) => {
         const graph = new EdgeGraph(config);
-        // Time of writing and of reading: attention of layer l at 2l, its MLP at 2l + 1.
+        // Time of writing and of reading: attention of layer l at 2l, its MLP at 2l + 1, or at 2l in a parallel block.
         graph.sources.forEach((source, s) => {
           const written = source.kind === 'input' ? -1 : 2 * source.layer + (source.kind === 'mlp' ? 1 : 0);
           graph.destinations.forEach((destination, d) => {
-            const read = 2 * destination.layer + (destination.kind === 'mlp' ? 1 : 0);
+            const late = destination.kind === 'mlp' && !config.parallel;
+            const read = 2 * destination.layer + (late ? 1 : 0);
             expect(graph.possible(s, d)).toBe(written < read);
           });
         });

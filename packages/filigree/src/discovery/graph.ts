@@ -23,9 +23,14 @@ export interface Destination {
   readonly reads: number;
 }
 
+/** What the edges depend on, and the width, which goes into files. */
+export type GraphConfig = Pick<TransformerConfig, 'layers' | 'heads' | 'mlpWidth' | 'parallel'> &
+  Partial<Pick<TransformerConfig, 'width'>>;
+
 /**
- * The edges of a sequential pre-norm transformer (Hanna et al. 2024): every source writes into the residual stream, every
- * destination reads what all earlier sources wrote. Tables over edges are row-major, `[sources, destinations]`.
+ * The edges of a transformer (Hanna et al. 2024): every source writes into the residual stream, every destination reads what all
+ * earlier sources wrote; the MLP of a parallel block does not read the heads of its layer. Tables over edges are row-major,
+ * `[sources, destinations]`.
  */
 export class EdgeGraph {
   readonly sources: readonly Source[];
@@ -33,7 +38,7 @@ export class EdgeGraph {
   /** Number of possible edges; 12 layers of 12 heads have 32,491. */
   readonly edges: number;
 
-  constructor(readonly config: Pick<TransformerConfig, 'layers' | 'heads' | 'mlpWidth'>) {
+  constructor(readonly config: GraphConfig) {
     const { layers, heads } = config;
     const sources: Source[] = [{ name: 'input', kind: 'input', layer: -1, head: -1 }];
     const destinations: Destination[] = [];
@@ -43,11 +48,13 @@ export class EdgeGraph {
           destinations.push({ name: `a${layer}.h${head}<${kind}>`, kind, layer, head, reads: sources.length });
         }
       }
+      const before = sources.length;
       for (let head = 0; head < heads; head++) {
         sources.push({ name: `a${layer}.h${head}`, kind: 'head', layer, head });
       }
       if (config.mlpWidth === 0) continue;
-      destinations.push({ name: `m${layer}`, kind: 'mlp', layer, head: -1, reads: sources.length });
+      const reads = config.parallel ? before : sources.length;
+      destinations.push({ name: `m${layer}`, kind: 'mlp', layer, head: -1, reads });
       sources.push({ name: `m${layer}`, kind: 'mlp', layer, head: -1 });
     }
     destinations.push({ name: 'logits', kind: 'logits', layer: layers, head: -1, reads: sources.length });

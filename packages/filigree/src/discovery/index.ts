@@ -1,23 +1,86 @@
-export { type AcdcOptions, acdc } from './acdc.js';
+export { type Ablation, type AblationName, type AblationOptions, ablationNames, makeAblation } from './ablation.js';
+export { type AcdcSearchOptions, acdc } from './acdc.js';
+export { type AcdcOptions, acdcEdgesText, readAcdcEdges } from './acdc-edges.js';
+export {
+  attentionPatterns,
+  type HeadPatterns,
+  type HeadScoreName,
+  type HeadScores,
+  headScoreNames,
+  headScores,
+  type RepeatedTokensOptions,
+  repeatedRandomTokens,
+} from './attention-scores.js';
+export type { EstimateOptions } from './attribute.js';
 export { defaultMemory, type Progress } from './batches.js';
+export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
+export { cleanCorrupted } from './clean-corrupted.js';
 export { pearson, rocAuc } from './compare.js';
+export { type CircuitComparison, compareCircuits, type EdgeOverlap, type Overlap } from './compare-circuits.js';
+export { type DirectLogits, directByLayer, directLogits } from './direct-logit.js';
 export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
+export { eapIgActivations } from './eap-ig-activations.js';
+export type { Sign } from './edge-names.js';
 export { type EdgePruningOptions, edgePruning } from './edge-pruning.js';
 export {
   type Evaluation,
   type EvaluationOptions,
   evaluateCircuit,
   evaluateScores,
-  fractions,
-  type Measured,
   measureCircuits,
 } from './evaluate.js';
+export {
+  evaluateNodeScores,
+  evaluateNodes,
+  exactNodes,
+  measureNodes,
+  type NodeEvaluation,
+  type NodeEvaluationOptions,
+  selectNodes,
+  weightedEdges,
+} from './evaluate-nodes.js';
 export { type ExactOptions, exactPatching } from './exact.js';
 export { EdgeGraph } from './graph.js';
+export { type GreedyDirection, selectGreedy } from './greedy.js';
+export { fractions } from './judge.js';
 export type { MaskOptions } from './learn-mask.js';
+export {
+  type Lens,
+  type LensCell,
+  type LensCurve,
+  type LensOptions,
+  type LensToken,
+  lensCurve,
+  lensRows,
+  logitLens,
+} from './lens.js';
+export type { Measured, MeasureOptions } from './measure.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
+export { type MibOptions, mibGraphText, readMibGraph } from './mib-graph.js';
+export {
+  type NodeLevel,
+  type NodeMethod,
+  type NodeScoreOptions,
+  type NodeScores,
+  nodeMethods,
+  nodeScores,
+} from './node-scores.js';
+export {
+  headSites,
+  isHeadSite,
+  type PatchDirection,
+  type PatchMap,
+  type PatchOptions,
+  type PatchSite,
+  patchActivations,
+  streamSites,
+} from './patching.js';
+export { alignedPairs, type PositionTokens, positionTokens } from './positions.js';
+export { randomScores } from './random-scores.js';
+export { type RelpOptions, type RelpRules, relp, relpRules } from './relp.js';
 export { runCircuits } from './run-circuit.js';
+export { type NodeSet, runNodes } from './run-nodes.js';
 export type { EdgeScores, FoundCircuit } from './scores.js';
 export { readScores, type ScoresFile, scoresFile } from './scores-file.js';
 export {
@@ -27,6 +90,7 @@ export {
   prune,
   type Ranking,
   rank,
+  rankUnits,
   selectThreshold,
   selectTop,
 } from './select.js';

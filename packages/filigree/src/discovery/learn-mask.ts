@@ -16,6 +16,7 @@ import {
   type Tensor,
   tensor,
 } from '../tensor/index.js';
+import { type Ablation, patchAblation } from './ablation.js';
 import { defaultMemory, type Progress } from './batches.js';
 import { measureCircuits } from './evaluate.js';
 import { EdgeGraph } from './graph.js';
@@ -26,6 +27,8 @@ import { type Batch, makeBatch, runSources } from './sources.js';
 export interface MaskOptions extends Progress {
   /** What the circuit is asked to keep; `kl` is closeness to the full model's distribution. */
   metric?: MetricName;
+  /** What a cut edge carries: by default the source's value on the corrupted prompt. */
+  ablation?: Ablation;
   /** Updates of the gates. */
   steps?: number;
   /** Learning rate of AdamW. */
@@ -49,20 +52,21 @@ export interface MaskMethod {
    */
   draw(logits: Tensor, step: { readonly random: Random; readonly pairs: number }): Tensor;
   /** What is added to the loss, a scalar, from the logits and 1 where an edge is possible, both `[destinations, sources]`. */
-  penalty(logits: Tensor, possible: Tensor, state: { readonly step: number; readonly metric: Ends }): Tensor;
+  penalty(logits: Tensor, possible: Tensor, state: PenaltyState): Tensor;
 }
 
-/** Mean metric over the pairs on the clean and on the corrupted prompts. */
-interface Ends {
-  readonly clean: number;
-  readonly corrupt: number;
+export interface PenaltyState {
+  readonly step: number;
+  /** What the metric loses when every edge is cut. */
+  readonly range: number;
 }
 
 export interface LearnedMask {
   readonly graph: EdgeGraph;
   /** Logit of each edge's gate, in a table over the graph's edges; minus infinity where no edge is possible. */
   readonly logits: Float64Array;
-  readonly metric: Ends;
+  /** Mean metric over the pairs on the clean and on the corrupted prompts. */
+  readonly metric: { readonly clean: number; readonly corrupt: number };
 }
 
 /**
@@ -81,7 +85,16 @@ export async function learnMask(
   options: MaskOptions & { steps: number; lr: number },
   method: MaskMethod,
 ): Promise<LearnedMask> {
-  const { metric: name = 'kl', steps, lr, batch = 16, memory = defaultMemory, seed = 0, signal } = options;
+  const {
+    metric: name = 'kl',
+    ablation = patchAblation,
+    steps,
+    lr,
+    batch = 16,
+    memory = defaultMemory,
+    seed = 0,
+    signal,
+  } = options;
   for (const [what, value] of [
     ['steps', steps],
     ['batch', batch],
@@ -93,8 +106,9 @@ export async function learnMask(
   const random = new Random(seed);
   const draws = random.fork('masks');
   const parts = splitPairs(model, graph, random.fork('batches').shuffle(pairs), batch, memory);
-  const { clean, corrupt } = await measureCircuits(model, graph, pairs, [], { metric: name, memory, signal });
-  const ends: Ends = { clean: average(clean), corrupt: average(corrupt) };
+  const nothing = new Uint8Array(graph.tableSize);
+  const ends = await measureCircuits(model, graph, pairs, [nothing], { metric: name, ablation, memory, signal });
+  const [clean, corrupt, empty] = [ends.clean, ends.corrupt, ends.circuits[0]].map(average);
   const shape = [graph.destinations.length, graph.sources.length];
   const logits = full(shape, method.start);
   const possible = tensor(
@@ -107,18 +121,18 @@ export async function learnMask(
   const sourcesOf = (part: number): PartSources => {
     if (held?.part === part) return held.sources;
     owner.dispose();
-    held = { part, sources: owner.run(() => partSources(model, graph, parts[part])) };
+    held = { part, sources: owner.run(() => partSources(model, graph, parts[part], ablation)) };
     return held.sources;
   };
   try {
     const loss = (step: number): Tensor => {
       const part = step % parts.length;
       const own = parts[part];
-      const { corrupt, reference } = sourcesOf(part);
+      const { counterfactual, reference } = sourcesOf(part);
       const kept = method.draw(logits, { random: draws, pairs: own.pairs.length });
-      const run = runCut(model, graph, own, corrupt, sub(1, kept));
+      const run = runCut(model, graph, own, counterfactual, sub(1, kept));
       const value = mean(metric(name, reshape(run, reference.shape), own.pairs, reference));
-      return add(neg(value), method.penalty(logits, possible, { step, metric: ends }));
+      return add(neg(value), method.penalty(logits, possible, { step, range: Math.abs(clean - empty) }));
     };
     await fit(new Map([['gates', logits], ...(method.parameters ?? [])]), loss, {
       steps,
@@ -134,7 +148,7 @@ export async function learnMask(
       const { source, destination } = graph.ends(place);
       table[place] = values[destination * graph.sources.length + source];
     }
-    return { graph, logits: table, metric: ends };
+    return { graph, logits: table, metric: { clean, corrupt } };
   } finally {
     owner.dispose();
     logits.dispose();
@@ -143,16 +157,18 @@ export async function learnMask(
 }
 
 interface PartSources {
-  /** What the sources write on the corrupted prompts, `[sources, pairs, positions, width]`. */
-  readonly corrupt: Tensor;
+  /** What the sources write where they are cut, `[sources, pairs, positions, width]`. */
+  readonly counterfactual: Tensor;
   /** The full model's logits on the clean prompts, `[pairs, vocabulary]`. */
   readonly reference: Tensor;
 }
 
-function partSources(model: Transformer, graph: EdgeGraph, part: Batch): PartSources {
+function partSources(model: Transformer, graph: EdgeGraph, batch: Batch, ablation: Ablation): PartSources {
   return scope(() => {
-    const { values } = runSources(model, graph, part.corrupt, part.last);
-    return { corrupt: values, reference: noGrad(() => model.run(part.clean, { at: part.last }).logits) };
+    const clean = runSources(model, graph, batch.clean, batch.last);
+    const corrupt = runSources(model, graph, batch.corrupt, batch.last);
+    const counterfactual = noGrad(() => ablation.values({ batch, clean, corrupt }));
+    return { counterfactual, reference: clean.logits };
   });
 }
 

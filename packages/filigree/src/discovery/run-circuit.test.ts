@@ -22,21 +22,24 @@ import type { EdgeSet } from './select.js';
 import { makeBatch, runSources } from './sources.js';
 
 /** Directions along which gradients are held to differences. */
-const directionCount = 10;
+const directionCount = 6;
 
-describe('runCut in f64', () => {
+/** A sequential model, one whose blocks are parallel, and one whose heads share a post-norm. */
+describe.each(['tiny-llama', 'tiny-neox', 'tiny-gemma2'])('runCut on %s in f64', (name) => {
   let before: Device | undefined;
   let model: Transformer;
   let graph: EdgeGraph;
   let pairs: Pair[];
   beforeAll(async () => {
     before = setDefaultDevice(createReferenceDevice('f64'));
-    model = await loadFolder(projectPath('fixtures/tiny-llama'));
+    model = await loadFolder(projectPath(`fixtures/${name}`));
     graph = new EdgeGraph(model.config);
-    // Two short prompts of unequal length, so that one is padded.
-    const all = readFixturePairs(projectPath('fixtures/expected/tiny-llama-pairs.jsonl'));
+    // Two short prompts of unequal length, so that one is padded, around where the pair differs.
+    const all = readFixturePairs(projectPath(`fixtures/expected/${name}-pairs.jsonl`));
     const short = ({ clean, corrupt, ...rest }: Pair, n: number): Pair => {
-      return { ...rest, clean: clean.slice(0, n), corrupt: corrupt.slice(0, n) };
+      const differs = clean.findIndex((token, i) => token !== corrupt[i]);
+      const from = Math.min(differs, clean.length - n);
+      return { ...rest, clean: clean.slice(from, from + n), corrupt: corrupt.slice(from, from + n) };
     };
     pairs = [short(all[0], 4), short(all[1], 3)];
   });

@@ -105,7 +105,9 @@ export function runCut(
     if (!Array.from({ length: n }, (_, i) => anyCut(first + i)).includes(true)) return value;
     const { reads } = graph.destinations[first];
     const shares = slice(slice(cut, -2, first, first + n), -1, 0, reads);
-    const sums = weigh(shares, slice(differences, 1, 0, reads), [...written]);
+    // The MLP of a parallel block does not read what its layer's heads have written by now.
+    const read = written.filter((w) => w.first < reads);
+    const sums = weigh(shares, slice(differences, 1, 0, reads), read);
     if (!perHead) return add(value, reshape(sums, value.shape));
     const copies = reshape(value, [count, pairs, length, heads, width]);
     return reshape(add(copies, permute(sums, [0, 2, 3, 1, 4])), value.shape);

@@ -34,11 +34,36 @@ export function scoresFile({ graph, scores, metric }: EdgeScores, method: string
 }
 
 /**
+ * The edges that a scores file scores, by name, whatever model they are of. Throws InputError when the table has another shape than
+ * its names.
+ */
+export function readScoreNames(
+  json: unknown,
+  file: string,
+): { readonly source: string; readonly destination: string; readonly score: number }[] {
+  const { sources, destinations, scores } = readTable(json, file);
+  return sources.flatMap((source, s) =>
+    destinations.flatMap((destination, d) => {
+      const score = scores[s][d];
+      return score === null ? [] : [{ source, destination, score }];
+    }),
+  );
+}
+
+function readTable(json: unknown, file: string): z.infer<typeof scoresSchema> {
+  const data = validate(scoresSchema, json, file);
+  if (data.scores.length !== data.sources.length || data.scores.some((r) => r.length !== data.destinations.length)) {
+    throw new InputError(`${file}: scores must have one row per source and one column per destination.`);
+  }
+  return data;
+}
+
+/**
  * Reads scores that were written for this model's graph; rows and columns may stand in any order. Throws InputError when names are
  * missing, strange or doubled, when the table has another shape, or when a possible edge has no score.
  */
 export function readScores(json: unknown, graph: EdgeGraph, file: string): Float64Array {
-  const data = validate(scoresSchema, json, file);
+  const data = readTable(json, file);
   const match = (found: readonly string[], wanted: readonly { readonly name: string }[], what: string): number[] => {
     const at = new Map(found.map((name, i) => [name, i]));
     const stranger = found.find((name) => !wanted.some((w) => w.name === name));
@@ -55,9 +80,6 @@ export function readScores(json: unknown, graph: EdgeGraph, file: string): Float
   };
   const rows = match(data.sources, graph.sources, 'source');
   const columns = match(data.destinations, graph.destinations, 'destination');
-  if (data.scores.length !== data.sources.length || data.scores.some((r) => r.length !== data.destinations.length)) {
-    throw new InputError(`${file}: scores must have one row per source and one column per destination.`);
-  }
   const scores = new Float64Array(graph.tableSize);
   for (const place of graph.places()) {
     const { source, destination } = graph.ends(place);

@@ -6,10 +6,28 @@ export type EdgeSet = Uint8Array;
 /** What edges are ranked by: the size of the score, or how much the edge helps (minus the score). */
 export type Ranking = 'abs' | 'signed';
 
+/** How important a unit is in a ranking, from all scores. */
+export function worthOf(scores: ArrayLike<number>, ranking: Ranking): (unit: number) => number {
+  return ranking === 'abs' ? (unit) => Math.abs(scores[unit]) : (unit) => -scores[unit];
+}
+
 /** Possible edges from the most to the least important; equal ones by place. */
 export function rank(graph: EdgeGraph, scores: ArrayLike<number>, ranking: Ranking): number[] {
-  const worth = (place: number): number => (ranking === 'abs' ? Math.abs(scores[place]) : -scores[place]);
-  return [...graph.places()].sort((a, b) => worth(b) - worth(a) || a - b);
+  return sorted([...graph.places()], scores, ranking);
+}
+
+/** All indices of scores from the most to the least important; equal ones by index. */
+export function rankUnits(scores: ArrayLike<number>, ranking: Ranking): number[] {
+  return sorted(
+    Array.from(scores, (_, i) => i),
+    scores,
+    ranking,
+  );
+}
+
+function sorted(units: number[], scores: ArrayLike<number>, ranking: Ranking): number[] {
+  const worth = worthOf(scores, ranking);
+  return units.sort((a, b) => worth(b) - worth(a) || a - b);
 }
 
 /** The `n` most important edges. */
@@ -27,16 +45,15 @@ export function selectThreshold(
   ranking: Ranking = 'abs',
 ): EdgeSet {
   const kept = new Uint8Array(graph.tableSize);
-  for (const place of graph.places()) {
-    const worth = ranking === 'abs' ? Math.abs(scores[place]) : -scores[place];
-    if (worth >= tau) kept[place] = 1;
-  }
+  const worth = worthOf(scores, ranking);
+  for (const place of graph.places()) if (worth(place) >= tau) kept[place] = 1;
   return kept;
 }
 
 /**
  * Drops, until nothing changes, what cannot matter: edges out of a head or MLP that no kept edge feeds (a head needs one of q,
- * k, v), and edges into one that no kept edge leaves. Such edges carry the counterfactual whether kept or not, or lead nowhere.
+ * k, v), and edges into one that no kept edge leaves. Such edges carry the counterfactual whether kept or not, or lead nowhere;
+ * but in models with post-norms, whose heads of a layer share the norm's scale, each counts a little in what the others write.
  */
 export function prune(graph: EdgeGraph, edges: EdgeSet): EdgeSet {
   const kept = Uint8Array.from(edges);

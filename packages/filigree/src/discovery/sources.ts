@@ -1,6 +1,6 @@
 import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
-import { assign, at, noGrad, permute, scope, slice, sub, Tensor } from '../tensor/index.js';
+import { assign, at, noGrad, permute, scope, slice, Tensor } from '../tensor/index.js';
 import type { EdgeGraph } from './graph.js';
 
 /** Pairs that go through the model together, shorter ones padded on the right. */
@@ -71,7 +71,12 @@ export function runSources(
   );
 }
 
-/** Change of every source when it takes its corrupted value, `corrupt - clean`. */
-export function sourceDifferences(clean: SourceValues, corrupt: SourceValues): Tensor {
-  return noGrad(() => sub(corrupt.values, clean.values));
+/** The clean residual stream at the entrance of every layer, and at the end. */
+export function entrances(model: Transformer, batch: Batch): Tensor[] {
+  return noGrad(() => {
+    const { layers } = model.config;
+    const sites = [...Array.from({ length: layers }, (_, l) => `blocks.${l}.resid_pre`), 'final_in'];
+    const run = model.run(batch.clean, { at: batch.last, sites });
+    return sites.map((site) => run.site(site));
+  });
 }

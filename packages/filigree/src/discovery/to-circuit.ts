@@ -13,7 +13,7 @@ export function toCircuit(
   scores: ArrayLike<number> | undefined,
   provenance: Provenance,
 ): Circuit {
-  const { layers } = graph.config;
+  const { layers, heads, width, parallel = false } = graph.config;
   const nodes = graph.sources.map((s) => ({
     id: s.name,
     kind: s.kind as string,
@@ -43,7 +43,7 @@ export function toCircuit(
       score: places.map((place) => scores?.[place] ?? null),
       kept: places.map((place) => edges[place] === 1),
     },
-    provenance,
+    provenance: { shape: { layers, heads, ...(width === undefined ? {} : { width }), parallel }, ...provenance },
   };
 }
 

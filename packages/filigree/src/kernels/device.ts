@@ -51,6 +51,52 @@ export interface AdamOptions {
   readonly step: number;
 }
 
+export interface SgdOptions {
+  readonly lr: number;
+  readonly momentum: number;
+  /** Added to the gradient, times the parameter. */
+  readonly weightDecay: number;
+  /** Steps along the velocity looked ahead: `gradient + momentum * velocity`. */
+  readonly nesterov: boolean;
+}
+
+/**
+ * Where the values of a sparse matrix `W[rows, cols]` sit in a flat list. Rows come in groups of `lanes` that share their columns;
+ * group `g` holds rows `lanes * g ..`, and there are `rows / lanes` of them. Four words of `groups` say, for each: the place of
+ * its first value, the place of its first column, how many entries it has, and its step. Entry `e` has the column
+ * `columns[firstColumn + e]` (or `e * step`, where `interleaved`), and lane `l` of it the value
+ * `values[firstValue + e * step + l]`. No place is used twice.
+ */
+export interface SparsePattern {
+  readonly rows: number;
+  readonly cols: number;
+  readonly lanes: 1 | 2 | 4;
+  readonly groups: Int32Array;
+  readonly columns: Int32Array;
+  /** Whether the columns of a group stand `step` apart, as its values do, and not next to each other. */
+  readonly interleaved: boolean;
+  /** Number of values. */
+  readonly size: number;
+  /** Where given, place `k` above means the value `values[order[k]]`: a transposed pattern of the same values. */
+  readonly order?: Int32Array;
+}
+
+/** A pattern as a device keeps it. */
+export interface PreparedPattern {
+  readonly pattern: SparsePattern;
+  /** Frees what the device holds. */
+  dispose(): void;
+}
+
+/** Products with sparse matrices. Views are `[rows of the batch, features]` with any stride between rows; `values` is contiguous. */
+export interface SparseDevice {
+  prepare(pattern: SparsePattern): PreparedPattern;
+  /** `out[p, i] = sum_j W[i, j] x[p, j] (+ bias[i])`, the sum over the entries of row `i`. */
+  product(w: PreparedPattern, values: View, out: View, x: View, bias?: View): void;
+  /** The gradient of the values, `out[place of (i, j)] = sum_p g[p, i] x[p, j]`; patterns without `order`. */
+  sampled(w: PreparedPattern, out: View, g: View, x: View): void;
+}
+
 /**
  * Where tensors live and kernels run. Every call is issued synchronously and in order; only `read` waits.
  * Outputs never overlap inputs unless said. `reference.ts` is the definition of right: every other device agrees with
@@ -103,6 +149,15 @@ export interface Device {
   rotary(out: View, x: View, cos: View, sin: View, inverse: boolean): void;
   /** AdamW in place on contiguous views of equal length. */
   adamw(parameter: View, gradient: View, m: View, v: View, options: AdamOptions): void;
+
+  /**
+   * SGD with momentum in place on contiguous views of equal length: `g = gradient + weightDecay * p`, `v = momentum * v + g`,
+   * `p -= lr * v` (Nesterov: `lr * (g + momentum * v)`).
+   */
+  sgd(parameter: View, gradient: View, velocity: View, options: SgdOptions): void;
+
+  /** Sparse products, where the device has them. */
+  readonly sparse?: SparseDevice;
 
   /** Stops workers and frees everything. */
   dispose(): void;

@@ -4,8 +4,12 @@ export type {
   Causal,
   Device,
   DType,
+  PreparedPattern,
   Product,
   Reduction,
+  SgdOptions,
+  SparseDevice,
+  SparsePattern,
   TypedArray,
   View,
 } from './device.js';

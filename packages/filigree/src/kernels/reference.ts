@@ -1,5 +1,17 @@
-import type { AdamOptions, Buffer, Causal, Device, DType, Product, Reduction, TypedArray, View } from './device.js';
+import type {
+  AdamOptions,
+  Buffer,
+  Causal,
+  Device,
+  DType,
+  Product,
+  Reduction,
+  SgdOptions,
+  TypedArray,
+  View,
+} from './device.js';
 import { type Arithmetic, type ElementwiseName, formula } from './elementwise.js';
+import { referenceSparse } from './reference-sparse.js';
 import { sizeOf } from './views.js';
 
 interface HostBuffer extends Buffer {
@@ -249,6 +261,19 @@ export function createReferenceDevice(float: 'f32' | 'f64' = 'f64'): Device {
       store(m, M);
       store(v, V);
     },
+    sgd(parameter, gradient, velocity, o: SgdOptions) {
+      const P = values(parameter);
+      const G = values(gradient);
+      const V = values(velocity);
+      for (let i = 0; i < P.length; i++) {
+        const slope = G[i] + o.weightDecay * P[i];
+        V[i] = o.momentum * V[i] + slope;
+        P[i] -= o.lr * (o.nesterov ? slope + o.momentum * V[i] : V[i]);
+      }
+      store(parameter, P);
+      store(velocity, V);
+    },
+    sparse: referenceSparse(values, store),
     dispose() {},
   };
 }

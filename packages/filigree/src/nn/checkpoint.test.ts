@@ -6,6 +6,7 @@ import { memoryBytes, memoryFiles } from '../bytes.js';
 import { InputError } from '../errors.js';
 import { readSafetensors } from '../tensor/safetensors.js';
 import { writeSafetensors } from '../tensor/safetensors-write.js';
+import { encode, filesOf, numbered, type Tensors } from './checkpoint.fixture.js';
 import { openCheckpoint } from './checkpoint.js';
 import { checkpointFiles } from './checkpoint-write.js';
 import { readConfig, type TransformerConfig } from './config.js';
@@ -15,18 +16,6 @@ const shared = process.env.FILIGREE_SHARED ?? fileURLToPath(new URL('../../../..
 const stories = `${shared}/models/stories260K`;
 const missing = !existsSync(stories);
 if (missing) console.warn(`skipped: no ${stories}`);
-
-type Tensors = Map<string, { shape: readonly number[]; data: Float32Array }>;
-
-const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-
-/** Different values in every tensor, exact in 16 bits. */
-function numbered(shapes: Iterable<[string, readonly number[]]>): Tensors {
-  let next = 0;
-  const fill = (shape: readonly number[]) =>
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => next++ % 251);
-  return new Map([...shapes].map(([name, shape]) => [name, { shape, data: fill(shape) }]));
-}
 
 const small = {
   vocab_size: 7,
@@ -69,14 +58,7 @@ function gpt2Tensors(prefix = 'transformer.'): Tensors {
   return numbered(all.map(([name, shape]) => [prefix + name, shape]));
 }
 
-const gpt2Files = (tensors: Tensors, config: object = gpt2File) =>
-  memoryFiles(
-    'tiny-gpt2',
-    new Map([
-      ['config.json', encode(config)],
-      ['model.safetensors', writeSafetensors(tensors)],
-    ]),
-  );
+const gpt2Files = (tensors: Tensors, config: object = gpt2File) => filesOf(config, tensors, 'tiny-gpt2');
 
 describe('the Llama family', () => {
   const families: TransformerConfig[] = [

@@ -107,16 +107,18 @@ function namesInFile(
 
 /** The parameter's own outputs of a stored tensor, as [out, in] and f32. */
 function takePart({ data: all }: LoadedTensor, source: Source): Weight {
-  const { shape, firstOut, transposed, storedShape } = source;
+  const { shape, outputs, transposed, storedShape, offset } = source;
   const [out, inputs = 1] = shape;
   // Only F64 arrives as anything but f32, and the integer types were refused when the checkpoint was opened.
   const values = all instanceof Float32Array ? all : Float32Array.from(all as Float64Array);
-  if (!transposed)
-    return { shape, data: values.length === out * inputs ? values : values.slice(firstOut, firstOut + out) };
-  const stride = storedShape[1];
+  if (!transposed && values.length === out * inputs) {
+    return { shape, data: offset === 0 ? values : values.map((value) => value + offset) };
+  }
   const data = new Float32Array(out * inputs);
-  for (let i = 0; i < inputs; i++) {
-    for (let o = 0; o < out; o++) data[o * inputs + i] = values[i * stride + firstOut + o];
+  const [between, within] = transposed ? [1, storedShape[1]] : [inputs, 1];
+  for (let o = 0; o < out; o++) {
+    const from = outputs.first + Math.floor(o / outputs.run) * outputs.stride + (o % outputs.run);
+    for (let i = 0; i < inputs; i++) data[o * inputs + i] = values[from * between + i * within];
   }
   return { shape, data };
 }

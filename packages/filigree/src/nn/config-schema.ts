@@ -104,3 +104,54 @@ export const gpt2Schema = z.looseObject({
   bos_token_id: token.nullable().default(50256),
   eos_token_id: eosOf.default(50256),
 });
+
+/** The keys we read of GPT-NeoX's files, and what a missing one means. */
+export const neoxSchema = z.looseObject({
+  vocab_size: vocabularyOf.default(50432),
+  hidden_size: widthOf.default(6144),
+  intermediate_size: widthOf.max(2 ** 20).default(24576),
+  num_hidden_layers: layersOf.default(44),
+  num_attention_heads: headsOf.default(64),
+  hidden_act: z.string().default('gelu'),
+  max_position_embeddings: sequence.default(2048),
+  layer_norm_eps: eps.default(1e-5),
+  tie_word_embeddings: z.boolean().default(false),
+  attention_bias: z.boolean().default(true),
+  use_parallel_residual: z.boolean().default(true),
+  rotary_pct: z.number().positive().max(1).default(0.25),
+  rotary_emb_base: z.number().positive().default(10000),
+  rope_parameters: rope.nullish(),
+  rope_scaling: rope.nullish(),
+  bos_token_id: token.nullable().default(0),
+  eos_token_id: eosOf.default(2),
+});
+
+const cap = z.number().positive().nullable();
+
+/** The keys we read of Gemma 2's files, and what a missing one means. */
+export const gemma2Schema = z.looseObject({
+  vocab_size: vocabularyOf.default(256000),
+  hidden_size: widthOf.default(2304),
+  intermediate_size: widthOf.max(2 ** 20).default(9216),
+  num_hidden_layers: layersOf.default(26),
+  num_attention_heads: headsOf.default(8),
+  num_key_value_heads: headsOf.default(4),
+  head_dim: widthOf.default(256),
+  hidden_activation: z.string().default('gelu_pytorch_tanh'),
+  max_position_embeddings: sequence.default(8192),
+  rms_norm_eps: eps.default(1e-6),
+  tie_word_embeddings: z.boolean().default(true),
+  attention_bias: z.boolean().default(false),
+  rope_theta: z.number().positive().default(10000),
+  rope_parameters: rope.nullish(),
+  rope_scaling: rope.nullish(),
+  query_pre_attn_scalar: z.number().positive().default(256),
+  attn_logit_softcapping: cap.default(50),
+  final_logit_softcapping: cap.default(30),
+  sliding_window: count(2 ** 24)
+    .nullable()
+    .default(4096),
+  layer_types: z.array(z.enum(['full_attention', 'sliding_attention'])).nullish(),
+  bos_token_id: token.nullable().default(2),
+  eos_token_id: eosOf.default(1),
+});

@@ -3,19 +3,23 @@ import type { TransformerConfig } from './config.js';
 
 const names = { llama: 'LlamaForCausalLM', mistral: 'MistralForCausalLM', qwen2: 'Qwen2ForCausalLM' } as const;
 
+const families = { gpt2: 'GPT-2', gpt_neox: 'GPT-NeoX', gemma2: 'Gemma 2' } as const;
+
 const activations = { silu: 'silu', gelu: 'gelu', geluTanh: 'gelu_pytorch_tanh', relu: 'relu' } as const;
 
 /**
  * Writes a configuration as Hugging Face `config.json` (an object to stringify); `readConfig` reads it back unchanged.
- * @throws InputError for GPT-2, and for what the family's files cannot say, such as biases in a Mistral model
+ * @throws InputError for other families than Llama's, and for what the family's files cannot say, such as biases in a Mistral model
  */
 export function writeConfig(config: TransformerConfig): Record<string, unknown> {
   const { architecture, biases } = config;
-  if (architecture === 'gpt2')
-    throw new InputError('models of the GPT-2 family cannot be written; only the Llama family can');
+  if (architecture === 'gpt2' || architecture === 'gpt_neox' || architecture === 'gemma2') {
+    throw new InputError(`models of the ${families[architecture]} family cannot be written; only the Llama family can`);
+  }
   const isLlama = architecture === 'llama';
   const sayable =
     config.norm === 'rms' &&
+    !config.parallel &&
     config.gated &&
     config.positions === 'rotary' &&
     config.rotaryWidth === config.headWidth &&

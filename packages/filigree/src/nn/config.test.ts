@@ -8,6 +8,8 @@ const llama = { architectures: ['LlamaForCausalLM'], model_type: 'llama' };
 const mistral = { architectures: ['MistralForCausalLM'], sliding_window: null };
 const qwen2 = { architectures: ['Qwen2ForCausalLM'] };
 const gpt2 = { architectures: ['GPT2LMHeadModel'] };
+const neox = { architectures: ['GPTNeoXForCausalLM'] };
+const gemma2 = { architectures: ['Gemma2ForCausalLM'] };
 
 describe('what files say', () => {
   test("an empty Llama file is the family's default, 7B", () => {
@@ -66,6 +68,73 @@ describe('what files say', () => {
     });
   });
 
+  test('an empty GPT-NeoX file is GPT-NeoX 20B, and Pythia changes what it says', () => {
+    expect(readConfig(neox)).toEqual({
+      architecture: 'gpt_neox',
+      layers: 44,
+      heads: 64,
+      kvHeads: 64,
+      width: 6144,
+      headWidth: 96,
+      mlpWidth: 24576,
+      vocabulary: 50432,
+      context: 2048,
+      norm: 'layer',
+      normEps: 1e-5,
+      activation: 'gelu',
+      gated: false,
+      positions: 'rotary',
+      rotaryBase: 10000,
+      rotaryWidth: 24,
+      tied: false,
+      biases: { qkv: true, attentionOut: true, mlp: true },
+      parallel: true,
+      bos: 0,
+      eos: 2,
+    });
+    const changed = readConfig({ ...neox, use_parallel_residual: false, rotary_pct: 1, attention_bias: false });
+    expect(changed).toMatchObject({ rotaryWidth: 96, biases: { qkv: false, attentionOut: false, mlp: true } });
+    expect(changed).not.toHaveProperty('parallel');
+    const rope = { rope_type: 'default', rope_theta: 500, partial_rotary_factor: 0.5 };
+    expect(readConfig({ ...neox, rope_parameters: rope })).toMatchObject({ rotaryBase: 500, rotaryWidth: 48 });
+  });
+
+  test('an empty Gemma 2 file is Gemma 2 2B', () => {
+    const read = readConfig(gemma2);
+    expect(read).toEqual({
+      architecture: 'gemma2',
+      layers: 26,
+      heads: 8,
+      kvHeads: 4,
+      width: 2304,
+      headWidth: 256,
+      mlpWidth: 9216,
+      vocabulary: 256000,
+      context: 8192,
+      norm: 'rms',
+      normEps: 1e-6,
+      activation: 'geluTanh',
+      gated: true,
+      positions: 'rotary',
+      rotaryBase: 10000,
+      rotaryWidth: 256,
+      tied: true,
+      biases: { qkv: false, attentionOut: false, mlp: false },
+      postNorms: true,
+      embeddingScale: 48,
+      scoreScale: 1 / 16,
+      scoreCap: 50,
+      logitCap: 30,
+      windows: Array.from({ length: 26 }, (_, l) => (l % 2 ? 0 : 4096)),
+      bos: 2,
+      eos: 1,
+    });
+    const full = readConfig({ ...gemma2, sliding_window: 8192, attn_logit_softcapping: null });
+    expect('windows' in full || 'scoreCap' in full).toBe(false);
+    const types = ['full_attention', 'sliding_attention'];
+    expect(readConfig({ ...gemma2, num_hidden_layers: 2, layer_types: types }).windows).toEqual([0, 4096]);
+  });
+
   test('Mistral and Qwen2 have their own defaults', () => {
     expect(readConfig(mistral)).toMatchObject({ kvHeads: 8, mlpWidth: 14336, context: 131072, bos: 1, eos: 2 });
     expect(readConfig({ ...mistral, sliding_window: 4096, max_position_embeddings: 4096 }).context).toBe(4096);
@@ -92,7 +161,10 @@ describe('what files say', () => {
 test.each<[object | string | null, RegExp]>([
   ['text', /config\.json: /],
   [null, /config\.json: /],
-  [{}, /names no architecture.*LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, GPT2LMHeadModel/],
+  [
+    {},
+    /names no architecture.*LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, GPT2LMHeadModel, GPTNeoXForCausalLM, Gemma2ForCausalLM/,
+  ],
   [{ architectures: ['BertModel'] }, /"BertModel", which is not supported; known are Llama/],
   [{ architectures: ['toString'] }, /"toString"/],
   [{ model_type: 'mamba' }, /"mamba"/],
@@ -110,6 +182,13 @@ test.each<[object | string | null, RegExp]>([
   [{ ...gpt2, scale_attn_by_inverse_layer_idx: true }, /"scale_attn_by_inverse_layer_idx"/],
   [{ ...gpt2, scale_attn_weights: false }, /"scale_attn_weights"/],
   [{ ...gpt2, add_cross_attention: true }, /"add_cross_attention"/],
+  [{ ...neox, rope_scaling: { type: 'linear', factor: 2 } }, /"rope_scaling"/],
+  [{ ...neox, rotary_pct: 0.01 }, /even number of the 96 features, not 0/],
+  [{ ...neox, rotary_pct: 0.3125, hidden_size: 1024 }, /even number of the 16 features, not 5/],
+  [{ ...gemma2, rope_scaling: { rope_type: 'yarn' } }, /"rope_scaling"/],
+  [{ ...gemma2, layer_types: ['full_attention'] }, /1 "layer_types" for 26 layers/],
+  [{ ...gemma2, layer_types: ['chunked_attention'] }, /"layer_types\.0"/],
+  [{ ...gemma2, use_bidirectional_attention: true }, /"use_bidirectional_attention"/],
   [{ ...llama, num_hidden_layers: 0 }, /"num_hidden_layers"/],
   [{ ...llama, vocab_size: 2 ** 40 }, /"vocab_size"/],
   [{ ...llama, hidden_size: 4.5 }, /"hidden_size"/],
@@ -172,6 +251,7 @@ test('what is written is read back unchanged', () => {
 
 test('what a file cannot say is not written', () => {
   expect(() => writeConfig(readConfig(gpt2))).toThrow(/GPT-2/);
+  expect(() => writeConfig(readConfig(gemma2))).toThrow(/Gemma 2/);
   const biased = { ...readConfig(mistral), biases: { qkv: true, attentionOut: false, mlp: false } };
   expect(() => writeConfig(biased)).toThrow(InputError);
 });
@@ -187,7 +267,7 @@ test('any JSON at all gives a configuration or an InputError', () => {
   );
   fc.assert(
     fc.property(
-      fc.constantFrom(llama, mistral, qwen2, gpt2, {}),
+      fc.constantFrom(llama, mistral, qwen2, gpt2, neox, gemma2, {}),
       fc.dictionary(fc.oneof(keys, fc.string()), fc.jsonValue()),
       (base, extra) => {
         try {

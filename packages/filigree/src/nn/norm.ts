@@ -21,7 +21,12 @@ export function norm(
 ): Tensor {
   if (!weights) return normalizedSite(x);
   const centred = config.norm === 'layer' ? sub(x, mean(x, -1, true)) : x;
-  const scale = site(tagged('norm.scale', () => sqrt(add(mean(square(centred), -1, true), config.normEps))));
+  const scale = site(rootMeanSquare(centred, config.normEps));
   const scaled = mul(normalizedSite(div(centred, scale)), weights.weight);
   return weights.bias ? add(scaled, weights.bias) : scaled;
+}
+
+/** What a norm divides the last dimension of `x` by, tagged `norm.scale`. */
+export function rootMeanSquare(x: Tensor, eps: number): Tensor {
+  return tagged('norm.scale', () => sqrt(add(mean(square(x), -1, true), eps)));
 }

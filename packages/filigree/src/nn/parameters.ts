@@ -27,11 +27,13 @@ export function parameterShapes(config: TransformerConfig): Map<string, readonly
     linear(`${block}.attn.k`, keys, d, biases.qkv);
     linear(`${block}.attn.v`, keys, d, biases.qkv);
     linear(`${block}.attn.out`, d, queries, biases.attentionOut);
+    if (config.postNorms) norm(`${block}.ln1_post`);
     if (mlpWidth === 0) continue;
     norm(`${block}.ln2`);
     if (config.gated) linear(`${block}.mlp.gate`, mlpWidth, d, biases.mlp);
     linear(`${block}.mlp.in`, mlpWidth, d, biases.mlp);
     linear(`${block}.mlp.out`, d, mlpWidth, biases.mlp);
+    if (config.postNorms) norm(`${block}.ln2_post`);
   }
   norm('ln_final');
   if (!config.tied) shapes.set('unembed.weight', [vocabulary, d]);

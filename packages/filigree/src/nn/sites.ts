@@ -14,6 +14,7 @@ export const blockSites = [
   'attn.scores',
   'attn.pattern',
   'attn.z',
+  'ln1_post.scale',
   'attn.result',
   'attn_out',
   'resid_mid',
@@ -22,6 +23,7 @@ export const blockSites = [
   'mlp.pre',
   'mlp.pre_linear',
   'mlp.post',
+  'ln2_post.scale',
   'mlp_out',
   'resid_post',
 ] as const;
@@ -48,6 +50,9 @@ export function siteNames(config: TransformerConfig): string[] {
   const scales = ['ln1.scale', 'ln2.scale', 'ln_final.scale'];
   const has = (site: string): boolean => {
     if (scales.includes(site) && config.norm === 'none') return false;
+    if (!config.postNorms && site.includes('_post.')) return false;
+    // A parallel block has no point at which its heads have written and its MLP has not.
+    if (config.parallel && site === 'resid_mid') return false;
     if (config.mlpWidth === 0 && /^(ln2|mlp)/.test(site)) return false;
     return config.gated || site !== 'mlp.pre_linear';
   };

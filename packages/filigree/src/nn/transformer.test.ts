@@ -22,9 +22,9 @@ import type { TransformerConfig } from './config.js';
 import { generate } from './generate.js';
 import { siteNames } from './sites.js';
 import { readTokenizer } from './tokenizer.js';
-import type { RunOptions, Transformer } from './transformer.js';
+import { type RunOptions, Transformer } from './transformer.js';
 
-const tiny = ['tiny-llama', 'tiny-mistral', 'tiny-qwen2', 'tiny-gpt2'];
+const tiny = ['tiny-llama', 'tiny-mistral', 'tiny-qwen2', 'tiny-gpt2', 'tiny-neox', 'tiny-gemma2'];
 
 interface Expected {
   ids: number[];
@@ -51,6 +51,18 @@ describe.each(tiny)('the logits of %s', (name) => {
     expect(distance(await logits.data(), [...expected.logits, ...expected.allLogits[4]])).toBeLessThan(1e-4);
     model.dispose();
   });
+});
+
+it('a GPT-NeoX model whose blocks are not parallel agrees too', async () => {
+  const parallel = await loadFolder(projectPath('fixtures/tiny-neox'));
+  const { ids, sequential } = readJson<Expected & { sequential: number[] }>(
+    projectPath('fixtures/tiny-neox/expected.json'),
+  );
+  const model = new Transformer({ ...parallel.config, parallel: false }, parallel.parameters);
+  const { logits } = model.run([ids], { at: [ids.length - 1] });
+  expect(distance(await logits.data(), sequential)).toBeLessThan(1e-4);
+  expect(siteNames(model.config)).toContain('blocks.0.resid_mid');
+  model.dispose();
 });
 
 describe('stories260K', () => {
@@ -87,7 +99,9 @@ function siteShape(site: string, config: TransformerConfig, batch: number, lengt
   const shapes: Record<string, number[]> = {
     logits: [batch, length, vocabulary],
     'ln1.scale': split ? [batch, length, heads, 1] : [batch, length, 1],
+    'ln1_post.scale': [batch, length, 1],
     'ln2.scale': [batch, length, 1],
+    'ln2_post.scale': [batch, length, 1],
     'ln_final.scale': [batch, length, 1],
     'attn.q': head,
     'attn.k': split ? head : [batch, length, kvHeads, headWidth],
@@ -109,157 +123,162 @@ function siteShape(site: string, config: TransformerConfig, batch: number, lengt
 const isCopy = (site: string): boolean => /\.[qkv]_input$/.test(site);
 
 /** Exact enough to see any error of the wiring. */
-describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-gpt2'])('the sites of %s, in f64', (name) => {
-  let before: Device | undefined;
-  let model: Transformer;
-  let ids: number[][];
-  beforeAll(async () => {
-    before = setDefaultDevice(createReferenceDevice('f64'));
-    model = await loadFolder(projectPath(`fixtures/${name}`));
-    const { ids: all } = readJson<Expected>(projectPath(`fixtures/${name}/expected.json`));
-    ids = [all.slice(0, 5), all.slice(5, 10)];
-  });
-  afterAll(() => {
-    model.dispose();
-    setDefaultDevice(before);
-  });
+describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-gpt2', 'tiny-neox', 'tiny-gemma2'])(
+  'the sites of %s, in f64',
+  (name) => {
+    let before: Device | undefined;
+    let model: Transformer;
+    let ids: number[][];
+    beforeAll(async () => {
+      before = setDefaultDevice(createReferenceDevice('f64'));
+      model = await loadFolder(projectPath(`fixtures/${name}`));
+      const { ids: all } = readJson<Expected>(projectPath(`fixtures/${name}/expected.json`));
+      ids = [all.slice(0, 5), all.slice(5, 10)];
+    });
+    afterAll(() => {
+      model.dispose();
+      setDefaultDevice(before);
+    });
 
-  const logitsOf = (options: RunOptions): Float64Array =>
-    scope(() => Float64Array.from(model.run(ids, options).logits.dataSync()));
+    const logitsOf = (options: RunOptions): Float64Array =>
+      scope(() => Float64Array.from(model.run(ids, options).logits.dataSync()));
 
-  /** Runs that between them have every site. */
-  const runs = (): { sites: string[]; options: RunOptions; split: boolean }[] => {
-    const sites = siteNames(model.config);
-    return [
-      { sites: sites.filter((s) => !isCopy(s)), options: { results: true }, split: false },
-      { sites, options: { results: true, split: true }, split: true },
-    ];
-  };
+    /** Runs that between them have every site. */
+    const runs = (): { sites: string[]; options: RunOptions; split: boolean }[] => {
+      const sites = siteNames(model.config);
+      return [
+        { sites: sites.filter((s) => !isCopy(s)), options: { results: true }, split: false },
+        { sites, options: { results: true, split: true }, split: true },
+      ];
+    };
 
-  /** Logits when a site is changed, every time that it is visited. */
-  const withSite = (site: string, options: RunOptions, change: (value: Tensor) => Tensor): Float64Array =>
-    logitsOf({ ...options, edit: (at, value) => (at === site ? change(value) : value) });
+    /** Logits when a site is changed, every time that it is visited. */
+    const withSite = (site: string, options: RunOptions, change: (value: Tensor) => Tensor): Float64Array =>
+      logitsOf({ ...options, edit: (at, value) => (at === site ? change(value) : value) });
 
-  it('can all be read, and are visited in the order of their names', () => {
-    for (const { sites, options, split } of runs()) {
-      scope(() => {
-        const visited = new Set<string>();
-        const edit = (site: string, value: Tensor): Tensor => {
-          visited.add(site);
-          return value;
-        };
-        const run = model.run(ids, { ...options, sites, edit });
-        for (const site of sites)
-          expect(run.site(site).shape, site).toEqual(siteShape(site, model.config, 2, 5, split));
-        // A scale belongs to the copies that it divides, so in split runs it is first seen after the first copy.
-        const order = (list: Iterable<string>): string[] => [...list].filter((s) => !isCopy(s));
-        expect(order(visited)).toEqual(order(sites));
-      });
-    }
-    expect(() => model.run(ids).site('logits')).toThrow(RangeError);
-  });
-
-  it('can all be replaced: by the same value without effect, by another with one', () => {
-    for (const { sites, options } of runs()) {
-      const plain = logitsOf(options);
-      for (const site of sites) {
-        expect(
-          distance(
-            withSite(site, options, (value) => value.packed()),
-            plain,
-          ),
-          site,
-        ).toBe(0);
-        const random = new Random(1);
-        const noise = (value: Tensor): Tensor => add(value, tensor(random.normals(value.size), value.shape));
-        expect(distance(withSite(site, options, noise), plain), site).toBeGreaterThan(1e-3);
-      }
-    }
-  });
-
-  it('can all be differentiated by: finite differences along random directions agree', () => {
-    const projection = new Random(2).normals(2 * 5 * model.config.vocabulary);
-    const step = 1e-5;
-    for (const { sites, options, split } of runs()) {
-      // In a split run a scale stands for three copies; it is checked in the other.
-      for (const site of sites.filter((s) => !split || isCopy(s) || /attn\.(k|v)$/.test(s))) {
-        const directions = new Random(3);
-        const direction = directions.normals(siteShape(site, model.config, 2, 5, split).reduce((a, b) => a * b, 1));
-        const value = (by: number): number => {
-          const moved = (x: Tensor): Tensor => add(x, mul(tensor(direction, x.shape), by));
-          return withSite(site, options, moved).reduce((s, logit, i) => s + logit * projection[i], 0);
-        };
-        const expected = (value(step) - value(-step)) / (2 * step);
-        const found = scope(() => {
-          const start = (at: string, x: Tensor): Tensor => (at === 'embed' ? track(alias(x)) : x);
-          const run = model.run(ids, { ...options, sites: [site], edit: start });
-          const seed = tensor(projection, run.logits.shape);
-          const [gradient] = backward([{ tensor: run.logits, seed }], [run.site(site)]);
-          return sum(mul(gradient!, tensor(direction, gradient!.shape))).dataSync()[0];
+    it('can all be read, and are visited in the order of their names', () => {
+      for (const { sites, options, split } of runs()) {
+        scope(() => {
+          const visited = new Set<string>();
+          const edit = (site: string, value: Tensor): Tensor => {
+            visited.add(site);
+            return value;
+          };
+          const run = model.run(ids, { ...options, sites, edit });
+          for (const site of sites)
+            expect(run.site(site).shape, site).toEqual(siteShape(site, model.config, 2, 5, split));
+          // A scale belongs to the copies that it divides, so in split runs it is first seen after the first copy.
+          const order = (list: Iterable<string>): string[] => [...list].filter((s) => !isCopy(s));
+          expect(order(visited)).toEqual(order(sites));
         });
-        expect(Math.abs(found - expected) / (1 + Math.abs(expected)), site).toBeLessThan(1e-6);
       }
-    }
-  });
-
-  it('are the same whether heads read copies of the stream or not', () => {
-    const sites = siteNames(model.config).filter((s) => /resid|attn\.(q|z|scores|pattern|result)$|out$|logits/.test(s));
-    scope(() => {
-      const [plain, split] = [false, true].map((on) => model.run(ids, { sites, split: on, results: on }));
-      for (const site of sites)
-        expect(distance(split.site(site).dataSync(), plain.site(site).dataSync()), site).toBeLessThan(1e-12);
-      const one = model.run(ids, { split: (layer) => layer === 1 });
-      expect(distance(one.logits.dataSync(), plain.logits.dataSync())).toBeLessThan(1e-12);
+      expect(() => model.run(ids).site('logits')).toThrow(RangeError);
     });
-  });
 
-  it('have per-head results that sum to what attention writes, but for its bias', () => {
-    scope(() => {
-      for (let layer = 0; layer < model.config.layers; layer++) {
-        const [result, out] = [`blocks.${layer}.attn.result`, `blocks.${layer}.attn_out`];
-        const whole = model.run(ids, { sites: [out] }).site(out);
-        const summed = sum(model.run(ids, { sites: [result] }).site(result), 2);
-        const bias = model.parameters.get(`blocks.${layer}.attn.out.bias`);
-        const total = bias ? add(summed, bias) : summed;
-        expect(distance(total.dataSync(), whole.dataSync())).toBeLessThan(1e-12);
+    it('can all be replaced: by the same value without effect, by another with one', () => {
+      for (const { sites, options } of runs()) {
+        const plain = logitsOf(options);
+        for (const site of sites) {
+          expect(
+            distance(
+              withSite(site, options, (value) => value.packed()),
+              plain,
+            ),
+            site,
+          ).toBe(0);
+          const random = new Random(1);
+          const noise = (value: Tensor): Tensor => add(value, tensor(random.normals(value.size), value.shape));
+          expect(distance(withSite(site, options, noise), plain), site).toBeGreaterThan(1e-3);
+        }
       }
     });
-  });
 
-  it('start anywhere from a residual stream', () => {
-    scope(() => {
-      const full = model.run(ids, { sites: ['blocks.1.resid_pre'] });
-      const from = { layer: 1, residual: full.site('blocks.1.resid_pre') };
-      expect(distance(model.run([], { from }).logits.dataSync(), full.logits.dataSync())).toBe(0);
+    it('can all be differentiated by: finite differences along random directions agree', () => {
+      const projection = new Random(2).normals(2 * 5 * model.config.vocabulary);
+      const step = 1e-5;
+      for (const { sites, options, split } of runs()) {
+        // In a split run a scale stands for three copies; it is checked in the other.
+        for (const site of sites.filter((s) => !split || isCopy(s) || /attn\.(k|v)$/.test(s))) {
+          const directions = new Random(3);
+          const direction = directions.normals(siteShape(site, model.config, 2, 5, split).reduce((a, b) => a * b, 1));
+          const value = (by: number): number => {
+            const moved = (x: Tensor): Tensor => add(x, mul(tensor(direction, x.shape), by));
+            return withSite(site, options, moved).reduce((s, logit, i) => s + logit * projection[i], 0);
+          };
+          const expected = (value(step) - value(-step)) / (2 * step);
+          const found = scope(() => {
+            const start = (at: string, x: Tensor): Tensor => (at === 'embed' ? track(alias(x)) : x);
+            const run = model.run(ids, { ...options, sites: [site], edit: start });
+            const seed = tensor(projection, run.logits.shape);
+            const [gradient] = backward([{ tensor: run.logits, seed }], [run.site(site)]);
+            return sum(mul(gradient!, tensor(direction, gradient!.shape))).dataSync()[0];
+          });
+          expect(Math.abs(found - expected) / (1 + Math.abs(expected)), site).toBeLessThan(1e-6);
+        }
+      }
     });
-  });
 
-  it('generate with a cache what they give without', () => {
-    const row = ids.flat();
-    const full = scope(() => Float64Array.from(model.run([row]).logits.dataSync()));
-    const cache = new KeyValueCache(model.config, 1, row.length);
-    const parts = [row.slice(0, 4), row.slice(4, 5), row.slice(5, 8), row.slice(8)];
-    const cached = parts.flatMap((part) => scope(() => [...model.run([part], { cache }).logits.dataSync()]));
-    expect(distance(cached, full)).toBeLessThan(1e-12);
-    expect(cache.length).toBe(row.length);
-    expect(() => scope(() => model.run([[1]], { cache }))).toThrow(/cache holds 10 positions/);
-    cache.dispose();
-  });
+    it('are the same whether heads read copies of the stream or not', () => {
+      const sites = siteNames(model.config).filter((s) =>
+        /resid|attn\.(q|z|scores|pattern|result)$|out$|logits/.test(s),
+      );
+      scope(() => {
+        const [plain, split] = [false, true].map((on) => model.run(ids, { sites, split: on, results: on }));
+        for (const site of sites)
+          expect(distance(split.site(site).dataSync(), plain.site(site).dataSync()), site).toBeLessThan(1e-12);
+        const one = model.run(ids, { split: (layer) => layer === 1 });
+        expect(distance(one.logits.dataSync(), plain.logits.dataSync())).toBeLessThan(1e-12);
+      });
+    });
 
-  it('refuse prompts that the model cannot read', () => {
-    const { context, vocabulary } = model.config;
-    for (const [prompt, message] of [
-      [[], /at least one token/],
-      [new Array(context + 1).fill(1), /shorten it/],
-      [[vocabulary], /outside the model's vocabulary/],
-      [[-1], /outside/],
-      [[1.5], /outside/],
-    ] as const) {
-      expect(() => model.run([prompt])).toThrow(InputError);
-      expect(() => model.run([prompt])).toThrow(message);
-    }
-  });
-});
+    it('have per-head results that sum to what attention writes, but for its bias', () => {
+      scope(() => {
+        for (let layer = 0; layer < model.config.layers; layer++) {
+          const [result, out] = [`blocks.${layer}.attn.result`, `blocks.${layer}.attn_out`];
+          const whole = model.run(ids, { sites: [out] }).site(out);
+          const summed = sum(model.run(ids, { sites: [result] }).site(result), 2);
+          const bias = model.parameters.get(`blocks.${layer}.attn.out.bias`);
+          const total = bias ? add(summed, bias) : summed;
+          expect(distance(total.dataSync(), whole.dataSync())).toBeLessThan(1e-12);
+        }
+      });
+    });
+
+    it('start anywhere from a residual stream', () => {
+      scope(() => {
+        const full = model.run(ids, { sites: ['blocks.1.resid_pre'] });
+        const from = { layer: 1, residual: full.site('blocks.1.resid_pre') };
+        expect(distance(model.run([], { from }).logits.dataSync(), full.logits.dataSync())).toBe(0);
+      });
+    });
+
+    it('generate with a cache what they give without', () => {
+      const row = ids.flat();
+      const full = scope(() => Float64Array.from(model.run([row]).logits.dataSync()));
+      const cache = new KeyValueCache(model.config, 1, row.length);
+      const parts = [row.slice(0, 4), row.slice(4, 5), row.slice(5, 8), row.slice(8)];
+      const cached = parts.flatMap((part) => scope(() => [...model.run([part], { cache }).logits.dataSync()]));
+      expect(distance(cached, full)).toBeLessThan(1e-12);
+      expect(cache.length).toBe(row.length);
+      expect(() => scope(() => model.run([[1]], { cache }))).toThrow(/cache holds 10 positions/);
+      cache.dispose();
+    });
+
+    it('refuse prompts that the model cannot read', () => {
+      const { context, vocabulary } = model.config;
+      for (const [prompt, message] of [
+        [[], /at least one token/],
+        [new Array(context + 1).fill(1), /shorten it/],
+        [[vocabulary], /outside the model's vocabulary/],
+        [[-1], /outside/],
+        [[1.5], /outside/],
+      ] as const) {
+        expect(() => model.run([prompt])).toThrow(InputError);
+        expect(() => model.run([prompt])).toThrow(message);
+      }
+    });
+  },
+);
 
 describe('generation', () => {
   const collect = async (items: AsyncIterable<number>): Promise<number[]> => {

@@ -2,6 +2,7 @@ import { InputError } from '../errors.js';
 import {
   add,
   alias,
+  div,
   einsum,
   expand,
   gather,
@@ -20,9 +21,10 @@ import {
   tagged,
   tensor,
 } from '../tensor/index.js';
+import { capped, rotaryAngles, withinWindow } from './attention.js';
 import type { KeyValueCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
-import { norm } from './norm.js';
+import { norm, rootMeanSquare } from './norm.js';
 import { type BlockWeights, type Parameters, ungroup, type Weights, weightsOf } from './weights.js';
 
 /** Token ids, one row per sequence; rows are padded on the right to the longest. */
@@ -57,7 +59,7 @@ export interface Run {
 const activations = { silu, gelu, geluTanh, relu };
 
 /**
- * A decoder-only transformer (Llama, Mistral, Qwen2, GPT-2 families) whose activations can be read, replaced and
+ * A decoder-only transformer (Llama, Mistral, Qwen2, GPT-2, GPT-NeoX, Gemma 2 families) whose activations can be read, replaced and
  * differentiated at named sites (`siteNames`). Shapes: residual sites `[b, t, width]`; `attn.q`, `.z` `[b, t, heads, headWidth]`;
  * `attn.k`, `.v` the same, with `kvHeads` heads unless split or ungrouped; `attn.scores` (before masking), `.pattern`
  * `[b, heads, t, s]`; `attn.result` `[b, t, heads, width]`; scales end in 1; MLP sites `[b, t, mlpWidth]`.
@@ -124,7 +126,7 @@ export class Transformer {
     const [scale, normalized] = ['scale', 'normalized'].map((s) => (v: Tensor) => visit(`ln_final.${s}`, v));
     const output = norm(x, weights.finalNorm, config, scale, normalized);
     const labels = options.at ? 'bd,vd->bv' : 'btd,vd->btv';
-    const logits = visit('logits', einsum(labels, output, weights.unembed));
+    const logits = visit('logits', capped(einsum(labels, output, weights.unembed), config.logitCap));
     return {
       logits,
       site(name) {
@@ -151,7 +153,9 @@ export class Transformer {
     tokens.forEach((row, b) => {
       ids.set(row, b * length);
     });
-    const embedded = gather(weights.embed, tensor(ids, [tokens.length, length], 'i32', weights.embed.device));
+    const rows = gather(weights.embed, tensor(ids, [tokens.length, length], 'i32', weights.embed.device));
+    const { embeddingScale } = this.config;
+    const embedded = embeddingScale === undefined ? rows : mul(rows, embeddingScale);
     const { positions } = weights;
     return positions ? add(embedded, slice(positions, 0, start, start + length)) : embedded;
   }
@@ -168,9 +172,11 @@ export class Transformer {
     const at = (name: string, value: Tensor): Tensor => visit(`blocks.${layer}.${name}`, value);
     const x = at('resid_pre', input);
     const attention = this.attention(layer, w, x, at, wanted, options);
-    const mid = at('resid_mid', add(x, at('attn_out', attention)));
+    const added = add(x, at('attn_out', attention));
+    const mid = config.parallel ? added : at('resid_mid', added);
     if (!w.mlp) return at('resid_post', mid);
-    const output = norm(at('mlp_in', alias(mid)), w.norm2, config, (s) => at('ln2.scale', s));
+    const read = at('mlp_in', alias(config.parallel ? x : mid));
+    const output = norm(read, w.norm2, config, (s) => at('ln2.scale', s));
     const act = activations[config.activation];
     const linear = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
       const z = einsum('btd,hd->bth', y, weight);
@@ -186,13 +192,14 @@ export class Transformer {
       const pre = at('mlp.pre', linear(output, w.mlp.in, w.mlp.inBias));
       hidden = tagged('act', () => act(pre));
     }
-    const written = at('mlp_out', linear(at('mlp.post', hidden), w.mlp.out, w.mlp.outBias));
-    return at('resid_post', add(mid, written));
+    const written = linear(at('mlp.post', hidden), w.mlp.out, w.mlp.outBias);
+    const normed = norm(written, w.postNorm2, config, (s) => at('ln2_post.scale', s));
+    return at('resid_post', add(mid, at('mlp_out', normed)));
   }
 
   private attention(
     layer: number,
-    { attention: w, norm1 }: BlockWeights,
+    { attention: w, norm1, postNorm1 }: BlockWeights,
     x: Tensor,
     at: (name: string, value: Tensor) => Tensor,
     wanted: ReadonlySet<string>,
@@ -253,31 +260,29 @@ export class Transformer {
     const keys = k.shape[1];
     const groups = k.shape[2];
     const grouped = reshape(q, [batch, length, groups, heads / groups, headWidth]);
-    const products = einsum('btgrd,bsgd->bgrts', grouped, k, 1 / Math.sqrt(headWidth));
-    const scores = at('attn.scores', reshape(products, [batch, heads, length, keys]));
+    const products = einsum('btgrd,bsgd->bgrts', grouped, k, config.scoreScale ?? 1 / Math.sqrt(headWidth));
+    const scores = at('attn.scores', reshape(capped(products, config.scoreCap), [batch, heads, length, keys]));
     const pattern = at(
       'attn.pattern',
-      tagged('pattern', () => softmax(scores, { queries: length, shift: start })),
+      tagged('pattern', () =>
+        softmax(withinWindow(scores, start, config.windows?.[layer] ?? 0), { queries: length, shift: start }),
+      ),
     );
     const weighted = reshape(pattern, [batch, groups, heads / groups, length, keys]);
     const z = at('attn.z', reshape(einsum('bgrts,bsgd->btgrd', weighted, v), [batch, length, heads, headWidth]));
-    let out: Tensor;
-    if (options.results || wanted.has(`blocks.${layer}.attn.result`)) {
-      out = sum(at('attn.result', einsum('bthe,dhe->bthd', z, w.out)), 2);
-    } else {
-      out = einsum('bthe,dhe->btd', z, w.out);
+    const perHeadResults = options.results || wanted.has(`blocks.${layer}.attn.result`);
+    const bias = (y: Tensor): Tensor => (w.outBias ? add(y, w.outBias) : y);
+    if (!postNorm1) {
+      if (!perHeadResults) return bias(einsum('bthe,dhe->btd', z, w.out));
+      return bias(sum(at('attn.result', einsum('bthe,dhe->bthd', z, w.out)), 2));
     }
-    return w.outBias ? add(out, w.outBias) : out;
+    // The post-norm divides the sum of all heads, so what a head writes is its share of the sum by the scale of the whole.
+    const whole = bias(einsum('bthe,dhe->btd', z, w.out));
+    const divisor = at('ln1_post.scale', rootMeanSquare(whole, config.normEps));
+    const share = (y: Tensor, by: Tensor): Tensor => mul(div(y, by), postNorm1.weight);
+    if (!perHeadResults) return share(whole, divisor);
+    const perHead = share(einsum('bthe,dhe->bthd', z, w.out), reshape(divisor, [batch, length, 1, 1]));
+    const total = sum(at('attn.result', perHead), 2);
+    return w.outBias ? add(total, share(w.outBias, divisor)) : total;
   }
-}
-
-/** Cosines and sines of the rotary angles, `[context, rotaryWidth / 2]` each. */
-function rotaryAngles(config: TransformerConfig): { cos: Tensor; sin: Tensor } {
-  const half = config.rotaryWidth / 2;
-  const angles = Float64Array.from({ length: config.context * half }, (_, i) => {
-    const position = Math.floor(i / half);
-    return position * config.rotaryBase ** (-(i % half) / half);
-  });
-  const shape = [config.context, half];
-  return { cos: tensor(angles.map(Math.cos), shape), sin: tensor(angles.map(Math.sin), shape) };
 }

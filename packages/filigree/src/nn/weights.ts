@@ -20,7 +20,11 @@ export interface BlockWeights {
   /** Undefined in models without norms. */
   readonly norm1: NormWeights | undefined;
   readonly attention: AttentionWeights;
+  /** Of what attention writes; undefined in models without post-norms. */
+  readonly postNorm1: NormWeights | undefined;
   readonly norm2: NormWeights | undefined;
+  /** Of what the MLP writes. */
+  readonly postNorm2: NormWeights | undefined;
   /** Undefined in attention-only models. */
   readonly mlp: MlpWeights | undefined;
 }
@@ -102,7 +106,9 @@ export function weightsOf(config: TransformerConfig, parameters: Parameters): We
         out: reshape(get(`${block}.attn.out.weight`), [width, heads, headWidth]),
         outBias: has(`${block}.attn.out.bias`),
       },
+      postNorm1: config.postNorms ? norm(`${block}.ln1_post`) : undefined,
       norm2: norm(`${block}.ln2`),
+      postNorm2: config.postNorms ? norm(`${block}.ln2_post`) : undefined,
       mlp: config.mlpWidth > 0 ? mlp(`${block}.mlp`) : undefined,
     };
   });

@@ -7,9 +7,6 @@ import type { Tensor } from './tensor.js';
 /** Replaces an operation's gradient in one backward pass; `plain()` gives the ordinary one. */
 export type Rule = (node: GradNode, gradient: Tensor, plain: () => Gradients) => Gradients;
 
-/** The rule that holds an operation's value constant. */
-export const freeze: Rule = (node) => node.inputs.map(() => null);
-
 /** Backward rules by tag. */
 export type Rules = Readonly<Record<string, Rule>>;
 

@@ -1,8 +1,9 @@
-export { backward, freeze, type Rule, type Rules, valueAndGrad } from './autograd.js';
+export { backward, type Rule, type Rules, valueAndGrad } from './autograd.js';
 export { full, ones, tensor, zeros } from './create.js';
 export { defaultDevice, setDefaultDevice } from './default-device.js';
 export * from './ops/index.js';
 export { Random } from './random.js';
+export { freeze, half, ratio, ratioRule } from './rules.js';
 export { Scope, scope } from './scope.js';
 export { custom, type Gradients, type GradNode, noGrad, record, tagged, track } from './tape.js';
-export { Tensor } from './tensor.js';
+export { reportLeaks, Tensor } from './tensor.js';

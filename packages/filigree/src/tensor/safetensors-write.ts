@@ -14,17 +14,17 @@ const encoders: Record<WrittenType, (values: Float32Array) => Float32Array | Uin
 
 /**
  * Writes tensors as one safetensors file, in the order given, its header padded with spaces so that data begin at a multiple of
- * 8 bytes. F16 and BF16 round to nearest, ties to even.
+ * 8 bytes. F16 and BF16 round to nearest, ties to even. Integers are written as I32, whatever `dtype` says.
  * @param tensors values by name, row-major
  * @param metadata free text by name
  * @throws InputError when a tensor has another number of values than its shape says
  */
 export function writeSafetensors(
-  tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>,
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array | Int32Array }>,
   metadata: Readonly<Record<string, string>> = {},
   dtype: WrittenType = 'F32',
 ): Uint8Array<ArrayBuffer> {
-  const itemSize = dtype === 'F32' ? 4 : 2;
+  const typeOf = (data: Float32Array | Int32Array) => (data instanceof Int32Array ? 'I32' : dtype);
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   let end = 0;
   if (tensors.has('__metadata__'))
@@ -36,8 +36,9 @@ export function writeSafetensors(
       );
     }
     const begin = end;
-    end += data.length * itemSize;
-    header.push([name, { dtype, shape, data_offsets: [begin, end] }]);
+    const type = typeOf(data);
+    end += data.length * (type === 'F32' || type === 'I32' ? 4 : 2);
+    header.push([name, { dtype: type, shape, data_offsets: [begin, end] }]);
   }
   const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const start = 8 + Math.ceil(text.length / 8) * 8;
@@ -46,7 +47,7 @@ export function writeSafetensors(
   file.set(text, 8);
   let offset = start;
   for (const { data } of tensors.values()) {
-    const stored = encoders[dtype](data);
+    const stored = data instanceof Int32Array ? data : encoders[dtype](data);
     file.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), offset);
     offset += stored.byteLength;
   }

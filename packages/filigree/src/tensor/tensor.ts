@@ -5,6 +5,17 @@ import { defaultDevice } from './default-device.js';
 import { currentScope } from './scope.js';
 import type { GradNode } from './tape.js';
 
+/** Told of every storage that was collected while tensors still held it; see `reportLeaks`. */
+let leaks: FinalizationRegistry<string> | undefined;
+
+/**
+ * For development: calls `report` when tensors were lost without being disposed of, some time after the host's garbage collector has
+ * noticed. It only tells; memory comes back by scopes and `dispose`. Undefined stops watching.
+ */
+export function reportLeaks(report: ((what: string) => void) | undefined): void {
+  leaks = report && new FinalizationRegistry(report);
+}
+
 /** A buffer shared by the tensors that look at it; freed with the last of them. */
 class Storage {
   private users = 0;
@@ -12,14 +23,18 @@ class Storage {
   constructor(
     readonly device: Device,
     readonly buffer: Buffer,
-  ) {}
+  ) {
+    leaks?.register(this, `${buffer.length} elements (${buffer.dtype}) on ${device.name} were never freed`, this);
+  }
 
   retain(): void {
     this.users++;
   }
 
   release(): void {
-    if (--this.users === 0) this.device.free(this.buffer);
+    if (--this.users > 0) return;
+    leaks?.unregister(this);
+    this.device.free(this.buffer);
   }
 }
 

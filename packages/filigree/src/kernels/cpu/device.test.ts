@@ -205,6 +205,26 @@ describe('adamw', () => {
   });
 });
 
+describe('sgd', () => {
+  it('agrees with the reference', () => {
+    const options = fc.record({
+      lr: fc.constantFrom(1e-3, 0.1),
+      momentum: fc.constantFrom(0, 0.9),
+      weightDecay: fc.constantFrom(0, 0.1),
+      nesterov: fc.boolean(),
+    });
+    const cases = fc
+      .nat(70)
+      .chain((n) => fc.tuple(options, ...Array.from({ length: 3 }, () => plans([n], 'contiguous'))));
+    fc.assert(
+      fc.property(cases, ([o, ...operands]) => {
+        agree(operands, (device, [P, G, V]) => device.sgd(P, G, V, o), 1e-5);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
 describe('addresses beyond 2 GiB', () => {
   it('work as those below', () => {
     const results = [0, 2.1 * 2 ** 30].map((skipped) => {

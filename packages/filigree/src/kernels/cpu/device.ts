@@ -9,7 +9,9 @@ import { checkIds, gather, scatterAdd } from './gather.js';
 import { product } from './product.js';
 import { reduce } from './reduce.js';
 import { rotary } from './rotary.js';
+import { sgd } from './sgd.js';
 import { softmax, softmaxGrad } from './softmax.js';
+import { cpuSparse } from './sparse.js';
 
 /** The CPU device, with its engine in reach of tests and benches. */
 export interface CpuDevice extends Device {
@@ -137,6 +139,11 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
       const addresses = [viewAddress(parameter), viewAddress(gradient), viewAddress(m), viewAddress(v)] as const;
       adamw(engine, addresses, sizeOf(parameter.shape), o);
     },
+    sgd(parameter, gradient, velocity, o) {
+      const addresses = [viewAddress(parameter), viewAddress(gradient), viewAddress(velocity)] as const;
+      sgd(engine, addresses, sizeOf(parameter.shape), o);
+    },
+    sparse: cpuSparse(engine),
     dispose: () => engine.dispose(),
   };
   return device;

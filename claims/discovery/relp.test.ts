@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import type { Row } from '../claim.js';
+import { relpClaim } from './relp.js';
+import { setting } from './relp-random.js';
+
+const row = (method: string, r: number, leak: number): Row => ({
+  setting: setting('large first layer'),
+  method,
+  figures: { r, leak },
+  seed: 0,
+});
+
+const good = [
+  row('AtP', 0.7, 0.5),
+  row('RelP', 0.97, 1e-7),
+  row('norm rule alone', 0.96, 0.3),
+  row('activation rule alone', 0.72, 0.4),
+];
+
+/** The rows with a method's figures changed. */
+const changed = (method: string, figures: Row['figures']): Row[] =>
+  good.map((r) => (r.method === method ? { ...r, figures: { ...r.figures, ...figures } } : r));
+
+it('holds when all that was asked is so', () => {
+  expect(relpClaim.holds(good)).toMatchObject({ holds: true });
+});
+
+it.each([
+  ['RelP is no closer than AtP', 'RelP', { r: 0.7 }],
+  ['RelP is closer by too little', 'AtP', { r: 0.89, leak: 0.5 }],
+  ['relevance leaks', 'RelP', { leak: 1e-4 }],
+  ['relevance is conserved without the rules', 'AtP', { leak: 1e-7 }],
+  ['the activation rule does as much', 'activation rule alone', { r: 0.9 }],
+])('does not hold when %s', (_, method, figures) => {
+  const { holds, why } = relpClaim.holds(changed(method, figures));
+  expect(holds).toBe(false);
+  expect(why).toContain('NOT SO');
+});

@@ -1,0 +1,66 @@
+import { circuitSvg } from '@filigree/view';
+import { type Command, Option } from 'commander';
+import {
+  acdcEdgesText,
+  type Circuit,
+  circuitDot,
+  circuitText,
+  InputError,
+  mibGraphText,
+  readCircuitFile,
+  type Sign,
+} from 'filigree';
+import { readTextFile } from './open.js';
+import { choice } from './options.js';
+
+/** How circuits can be written, with the ends of names that stand for each. */
+const endings = {
+  circuit: ['.circuit.json'],
+  mib: ['.mib.json', '.eap.json'],
+  acdc: ['.acdc.json'],
+  dot: ['.dot', '.gv'],
+  svg: ['.svg'],
+} as const;
+
+export type WrittenFormat = keyof typeof endings;
+
+export const writtenFormats = Object.keys(endings) as WrittenFormat[];
+
+export interface SignOptions {
+  sign: Sign;
+}
+
+/** The option that says what the scores in files of others are of. */
+export function addSignOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--sign <of>',
+      'scores in files of EAP-IG, MIB and ACDC are of a loss, and change sign; as-is: leave them',
+    )
+      .argParser(choice('--sign', ['loss', 'as-is']))
+      .default('loss'),
+  );
+}
+
+/** Reads any file that holds a circuit or scores. */
+export async function openCircuit(path: string, sign: Sign): Promise<ReturnType<typeof readCircuitFile>> {
+  return readCircuitFile(await readTextFile(path), path, { sign });
+}
+
+/** The format that a file's name asks for. Throws InputError where it could be several. */
+export function formatOf(path: string): WrittenFormat {
+  const found = writtenFormats.find((format) => endings[format].some((end) => path.toLowerCase().endsWith(end)));
+  if (found) return found;
+  const known = writtenFormats.flatMap((format) => endings[format]).join(', ');
+  throw new InputError(`What ${path} should be is not clear from its name; end it in ${known}, or say it with --to.`);
+}
+
+/** The text of a circuit in a format. */
+export function circuitIn(format: WrittenFormat, circuit: Circuit, sign: Sign): string {
+  if (format === 'circuit') return circuitText(circuit);
+  if (format === 'mib') return mibGraphText(circuit, { sign });
+  if (format === 'acdc') return acdcEdgesText(circuit, { sign });
+  if (!circuit.edges.kept.includes(true))
+    throw new InputError('The circuit keeps no edges, so there is nothing to draw.');
+  return format === 'dot' ? circuitDot(circuit) : `${circuitSvg(circuit)}\n`;
+}

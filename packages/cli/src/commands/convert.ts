@@ -1,0 +1,85 @@
+import { type Command, Option } from 'commander';
+import { type Circuit, EdgeGraph, fromCircuit, InputError } from 'filigree';
+import { writeFileAtomic } from 'filigree/node';
+import {
+  addSignOption,
+  circuitIn,
+  formatOf,
+  openCircuit,
+  type SignOptions,
+  type WrittenFormat,
+  writtenFormats,
+} from '../circuit-files.js';
+import { openModel } from '../open.js';
+import { addTalkOptions, choice, type TalkOptions } from '../options.js';
+import { checkOutputs } from '../outputs.js';
+import type { Run, Session } from '../session.js';
+import { count } from '../table.js';
+
+interface ConvertOptions extends TalkOptions, SignOptions {
+  to?: WrittenFormat;
+  model?: string;
+}
+
+export function addConvert(program: Command, run: Run): void {
+  const command = program
+    .command('convert')
+    .description('write a circuit file in another format')
+    .argument('<in>', 'a circuit or scores of filigree, a graph of EAP-IG or MIB, or edges of ACDC')
+    .argument('<out>', 'what to write; its ending says the format')
+    .summary('write a circuit file in another format')
+    .addOption(
+      new Option('--to <format>', `${writtenFormats.join(', ')} (default: by the ending of <out>)`).argParser(
+        choice('--to', writtenFormats),
+      ),
+    )
+    .option('--model <model>', 'the model that the circuit is a part of, for what the file does not say of it');
+  addTalkOptions(addSignOption(command))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  filigree convert pronoun.circuit.json pronoun.mib.json
+  filigree convert graph.json theirs.circuit.json --model models/stories
+  filigree convert pronoun.circuit.json pronoun.svg
+
+Endings: .circuit.json, .mib.json or .eap.json (graph of EAP-IG and MIB), .acdc.json (edges that ACDC kept), .dot or .gv
+(Graphviz), .svg. ACDC pickles its edges; this writes them as JSON in Python:
+  json.dump([[[c, i.hashable_tuple, p, j.hashable_tuple], e] for (c, i, p, j), e in pickle.load(f)], out)`,
+    )
+    .action((from: string, to: string, options: ConvertOptions) =>
+      run((session) => convert(from, to, options, session), options),
+    );
+}
+
+async function convert(from: string, to: string, options: ConvertOptions, session: Session): Promise<void> {
+  const format = options.to ?? formatOf(to);
+  await checkOutputs({ out: to });
+  const { circuit: read, kind } = await openCircuit(from, options.sign);
+  const circuit = options.model === undefined ? read : await placed(read, from, options.model, session);
+  const { shape } = circuit.provenance;
+  if ((format === 'mib' && shape?.width === undefined) || (format === 'acdc' && !shape)) {
+    throw new InputError(
+      `${from} does not say the shape of its model, which ${to} has to; give the model with --model.`,
+    );
+  }
+  await writeFileAtomic(to, circuitIn(format, circuit, options.sign));
+  const kept = circuit.edges.kept.filter(Boolean).length;
+  const facts = { nodes: circuit.nodes.id.length, edges: circuit.edges.source.length, kept };
+  if (session.json) session.print({ from: { file: from, kind }, to: { file: to, kind: format }, ...facts });
+  else session.say(`wrote ${to} (${format}): ${count(kept)} of ${count(facts.edges)} edges kept`);
+}
+
+/** The circuit with what its model says of it. Throws InputError where it does not fit the model. */
+async function placed(circuit: Circuit, file: string, name: string, session: Session): Promise<Circuit> {
+  const { checkpoint, label } = await openModel(name, session);
+  const { layers, heads, width, parallel = false } = checkpoint.config;
+  fromCircuit(circuit, new EdgeGraph(checkpoint.config), file);
+  const hash = await checkpoint.hash();
+  const { modelHash } = circuit.provenance;
+  if (modelHash !== '' && modelHash !== hash) {
+    throw new InputError(`${file} was found in another model than ${label}, whose weights differ.`);
+  }
+  const shape = { layers, heads, width, parallel };
+  return { ...circuit, provenance: { ...circuit.provenance, model: label, modelHash: hash, shape } };
+}

@@ -1,0 +1,218 @@
+import { type Command, Option } from 'commander';
+import {
+  checkProperties,
+  entropy,
+  klDivergence,
+  logLikelihood,
+  logProbability,
+  mostProbable,
+  type PropertyName,
+  sampleRows,
+  sumKind,
+} from 'filigree';
+import { writeFileAtomic } from 'filigree/node';
+import { addTalkOptions, type TalkOptions, wholeNumber } from '../options.js';
+import { checkOutputs } from '../outputs.js';
+import { evidenceList, openCircuit, openTable, variableList } from '../pc-files.js';
+import type { Run, Session } from '../session.js';
+import { count } from '../table.js';
+import { addPcLearn } from './pc-learn.js';
+
+interface CircuitOptions extends TalkOptions {
+  vtree?: string;
+}
+
+type Evidence = Map<number, number>;
+
+/** The group of commands about probabilistic circuits. Variables count from 1, values from 0, logarithms are natural. */
+export function addPc(program: Command, run: Run): void {
+  const group = program
+    .command('pc')
+    .description('probabilistic circuits: learn them from tables, and ask them exact questions')
+    .summary('probabilistic circuits')
+    .addHelpText(
+      'after',
+      `
+Circuits are .psdd (with --vtree, which checks them), .jpc, .sdd or .nnf files. Variables count from 1, values from 0.
+
+Examples:
+  filigree pc learn train.data --valid valid.data --latents 16 --out model.jpc
+  filigree pc loglik model.jpc --data test.data --marginalise 1,3,5
+  filigree pc query model.jpc --query 1=1 --evidence 3=1,7=0`,
+    );
+  const about = (name: string, description: string): Command => {
+    const command = group
+      .command(name)
+      .description(description)
+      .argument('<circuit>', 'a .psdd, .jpc, .sdd or .nnf file');
+    return addTalkOptions(command.option('--vtree <file>', 'the .vtree of a .psdd or .sdd'));
+  };
+  about('loglik', 'log-likelihood of rows, in nats')
+    .requiredOption('--data <file>', 'rows of values, parted by commas or spaces; empty cells are summed out')
+    .addOption(new Option('--limit <n>', 'use the first rows only').argParser(wholeNumber('--limit', 1)))
+    .addOption(
+      new Option('--marginalise <list>', 'variables to sum out, such as 1,3,5').argParser(
+        variableList('--marginalise'),
+      ),
+    )
+    .action((path: string, options: LoglikOptions) => run((session) => loglik(path, options, session), options));
+  about('entropy', 'entropy in nats, of a deterministic circuit').action((path: string, options: CircuitOptions) =>
+    run(async (session) => {
+      const value = entropy(await openCircuit(path, options.vtree));
+      if (session.json) session.print({ entropy: value });
+      else session.say(`entropy ${value.toFixed(6)} nats`);
+    }, options),
+  );
+  withEvidence(about('map', 'the most probable state; of circuits that are not deterministic, a likely one')).action(
+    (path: string, options: CircuitOptions & { evidence: Evidence }) =>
+      run((session) => map(path, options, session), options),
+  );
+  about('kl', 'divergence of the first circuit from the second, in nats; both deterministic, over one vtree')
+    .argument('<other>', 'the second circuit')
+    .option('--vtree-other <file>', 'the .vtree of the second circuit (default: the same)')
+    .action((path: string, other: string, options: CircuitOptions & { vtreeOther?: string }) =>
+      run((session) => kl(path, other, options, session), options),
+    );
+  withEvidence(about('query', 'log-probability of values: log p(query | evidence), or of the evidence alone'))
+    .addOption(
+      new Option('--query <list>', 'values to ask for, such as 1=1,2=0')
+        .argParser(evidenceList('--query'))
+        .default(new Map(), 'none'),
+    )
+    .action((path: string, options: CircuitOptions & { query: Evidence; evidence: Evidence }) =>
+      run((session) => query(path, options, session), options),
+    );
+  withEvidence(about('sample', 'draw rows, given evidence'))
+    .addOption(new Option('--rows <n>', 'how many').argParser(wholeNumber('--rows', 1, 10_000_000)).default(10))
+    .addOption(new Option('--seed <n>', 'decides the rows').argParser(wholeNumber('--seed', 0)).default(0))
+    .option('--out <file>', 'where to write them (default: stdout)')
+    .action((path: string, options: SampleOptions) => run((session) => sample(path, options, session), options));
+  about('properties', 'what the structure of a circuit allows to ask of it').action(
+    (path: string, options: CircuitOptions) => run((session) => properties(path, options, session), options),
+  );
+  about('info', 'how large a circuit is').action((path: string, options: CircuitOptions) =>
+    run((session) => info(path, options, session), options),
+  );
+  addPcLearn(group, run);
+}
+
+function withEvidence(command: Command): Command {
+  return command.addOption(
+    new Option('--evidence <list>', 'known values, such as 3=1,7=0')
+      .argParser(evidenceList('--evidence'))
+      .default(new Map(), 'none'),
+  );
+}
+
+interface LoglikOptions extends CircuitOptions {
+  data: string;
+  limit?: number;
+  marginalise?: number[];
+}
+
+async function loglik(path: string, options: LoglikOptions, session: Session): Promise<void> {
+  const circuit = await openCircuit(path, options.vtree);
+  const table = await openTable(options.data, options.limit);
+  const logs = await session.during('computing rows', (progress) =>
+    logLikelihood(circuit, table, { ...progress, marginalise: options.marginalise }),
+  );
+  const mean = logs.reduce((a, b) => a + b, 0) / logs.length;
+  // JSON has no infinity: a row of probability 0 makes the mean null.
+  if (session.json) session.print({ rows: logs.length, mean, first: logs[0] });
+  else
+    session.say(
+      `${count(logs.length)} rows, mean ${mean.toFixed(6)}, first ${logs[0].toFixed(6)} (natural logarithms)`,
+    );
+}
+
+async function map(path: string, options: CircuitOptions & { evidence: Evidence }, session: Session): Promise<void> {
+  const { log, state, exact } = mostProbable(await openCircuit(path, options.vtree), options.evidence);
+  if (session.json) return session.print({ log, state: [...state], exact });
+  session.say(
+    `log p ${log.toFixed(6)}${exact ? '' : ' (a lower bound: the circuit is not known to be deterministic)'}`,
+  );
+  session.say([...state].join(','));
+}
+
+async function kl(
+  path: string,
+  other: string,
+  options: CircuitOptions & { vtreeOther?: string },
+  session: Session,
+): Promise<void> {
+  const p = await openCircuit(path, options.vtree);
+  const q = await openCircuit(other, options.vtreeOther ?? options.vtree);
+  const value = klDivergence(p, q);
+  if (session.json) session.print({ kl: value });
+  else session.say(`divergence ${value.toFixed(6)} nats`);
+}
+
+async function query(
+  path: string,
+  options: CircuitOptions & { query: Evidence; evidence: Evidence },
+  session: Session,
+): Promise<void> {
+  const circuit = await openCircuit(path, options.vtree);
+  const asked = options.query.size > 0;
+  const log = asked
+    ? logProbability(circuit, options.query, options.evidence)
+    : logProbability(circuit, options.evidence);
+  if (session.json) session.print({ log });
+  else session.say(`log p ${log.toFixed(6)}, p ${Math.exp(log).toPrecision(6)}`);
+}
+
+interface SampleOptions extends CircuitOptions {
+  evidence: Evidence;
+  rows: number;
+  seed: number;
+  out?: string;
+}
+
+async function sample(path: string, options: SampleOptions, session: Session): Promise<void> {
+  const { rows, seed, evidence, out } = options;
+  await checkOutputs({ '--out': out });
+  const circuit = await openCircuit(path, options.vtree);
+  const table = await session.during('sampling', (progress) =>
+    sampleRows(circuit, rows, { ...progress, seed, evidence }),
+  );
+  const drawn = Array.from({ length: rows }, (_, r) => [
+    ...table.values.subarray(r * table.columns, (r + 1) * table.columns),
+  ]);
+  const text = drawn.map((row) => row.join(',')).join('\n');
+  if (out !== undefined) await writeFileAtomic(out, `${text}\n`);
+  if (session.json) session.print(out === undefined ? { rows: drawn } : { rows: rows, out });
+  else session.say(out === undefined ? text : `wrote ${count(rows)} rows to ${out}`);
+}
+
+const propertyNames: Readonly<Record<PropertyName, string>> = {
+  smooth: 'smooth',
+  decomposable: 'decomposable',
+  structuredDecomposable: 'structured-decomposable',
+  deterministic: 'deterministic',
+};
+
+async function properties(path: string, options: CircuitOptions, session: Session): Promise<void> {
+  const found = checkProperties(await openCircuit(path, options.vtree));
+  if (session.json) return session.print(found);
+  for (const [property, name] of Object.entries(propertyNames)) {
+    const value = found[property as PropertyName];
+    const why = found.why.find((violation) => violation.property === property)?.why;
+    const word = value === 'unknown' ? 'unknown' : value ? 'yes' : 'no';
+    session.say(`${name.padEnd(24)}${word}${why === undefined ? '' : `: ${why}`}`);
+  }
+}
+
+async function info(path: string, options: CircuitOptions, session: Session): Promise<void> {
+  const circuit = await openCircuit(path, options.vtree);
+  const sums = circuit.kind.filter((kind) => kind === sumKind).length;
+  const facts = {
+    variables: circuit.variables,
+    units: circuit.kind.length,
+    inputs: circuit.inputs.length,
+    products: circuit.kind.length - circuit.inputs.length - sums,
+    sums,
+    edges: circuit.child.length,
+  };
+  if (session.json) return session.print(facts);
+  for (const [name, value] of Object.entries(facts)) session.say(`${name.padEnd(10)}${count(value)}`);
+}

@@ -1,0 +1,1 @@
+export { firstRows, readTable, type Table, tableOf } from './table.js';

@@ -1,0 +1,42 @@
+import { type Circuit, readCircuit } from '../circuit/index.js';
+import { InputError } from '../errors.js';
+import { parsePythonJson } from '../validate.js';
+import { readAcdcEdges } from './acdc-edges.js';
+import { circuitOfEdges, importedFrom, parseEdge, type Sign } from './edge-names.js';
+import { readMibGraph } from './mib-graph.js';
+import { readScoreNames } from './scores-file.js';
+
+/** The kinds of files that circuits are read from. */
+export type CircuitFileKind = 'circuit' | 'mib' | 'acdc' | 'scores';
+
+/**
+ * Reads a circuit from the text of any file that holds one: our circuit or scores, a graph of EAP-IG or MIB, edges of ACDC. What it
+ * is is told from what it holds. Scores alone become a circuit that keeps no edge.
+ * @param file names the file in messages
+ * @throws InputError where the text is none of these, or does not hold together
+ */
+export function readCircuitFile(
+  text: string,
+  file: string,
+  options: { readonly sign?: Sign } = {},
+): { readonly circuit: Circuit; readonly kind: CircuitFileKind } {
+  const json = parsePythonJson(text, file);
+  if (Array.isArray(json)) return { circuit: readAcdcEdges(json, file, options), kind: 'acdc' };
+  const keys = typeof json === 'object' && json !== null ? Object.keys(json) : [];
+  if (keys.includes('format')) return { circuit: readCircuit(json, file), kind: 'circuit' };
+  if (keys.includes('cfg')) return { circuit: readMibGraph(json, file, options), kind: 'mib' };
+  if (keys.includes('destinations')) return { circuit: scoresCircuit(json, file), kind: 'scores' };
+  throw new InputError(
+    `${file} is no circuit: neither a circuit or scores that filigree wrote, nor a graph of EAP-IG or MIB, nor edges of ACDC`,
+  );
+}
+
+function scoresCircuit(json: unknown, file: string): Circuit {
+  const edges = readScoreNames(json, file).map(({ source, destination, score }) => {
+    const ends = parseEdge(`${source}->${destination}`);
+    if (!ends)
+      throw new InputError(`${file} scores an edge from '${source}' to '${destination}', which no transformer has`);
+    return { ...ends, score, kept: false };
+  });
+  return circuitOfEdges(edges, [], importedFrom(file, 'scores', { sign: 'as-is' }), file);
+}

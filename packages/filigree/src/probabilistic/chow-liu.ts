@@ -1,0 +1,152 @@
+import type { Table } from '../data/index.js';
+import { InputError } from '../errors.js';
+import { CircuitBuilder, type ProbabilisticCircuit } from './circuit.js';
+import { categorical, indicator } from './inputs.js';
+
+/** A rooted tree over variables. */
+export interface VariableTree {
+  /** `[variables]` -1 at the root. */
+  readonly parent: Int32Array;
+  /** `[variables]` the root first, every variable after its parent. */
+  readonly order: Uint32Array;
+}
+
+export interface ChowLiuOptions {
+  /** Pseudocount of each pair of variables, spread over their pairs of values. */
+  readonly pseudocount?: number;
+}
+
+/**
+ * The tree that makes a tree-shaped distribution most likely on the data: the maximum spanning tree of the pairwise mutual
+ * information I(i,j) = Σ p(x_i,x_j) log p(x_i,x_j) / p(x_i) p(x_j), rooted at its centre. Rows where either is missing do not count
+ * for a pair. Chow and Liu, "Approximating discrete probability distributions with dependence trees", 1968.
+ * @param states `[columns]` number of values of each variable; none may be real
+ */
+export function chowLiuTree(table: Table, states: ArrayLike<number>, options: ChowLiuOptions = {}): VariableTree {
+  const variables = table.columns;
+  const columns = finiteColumns(table, states);
+  // Prim's algorithm: `gain[v]` is the most information that v shares with the tree so far, through `link[v]`.
+  const gain = new Float64Array(variables).fill(Number.NEGATIVE_INFINITY);
+  const link = new Int32Array(variables).fill(-1);
+  const inside = new Uint8Array(variables);
+  const neighbours: number[][] = Array.from({ length: variables }, () => []);
+  let last = 0;
+  for (let size = 1; size <= variables; size++) {
+    inside[last] = 1;
+    if (link[last] >= 0) {
+      neighbours[last].push(link[last]);
+      neighbours[link[last]].push(last);
+    }
+    let next = -1;
+    for (let v = 0; v < variables; v++) {
+      if (inside[v]) continue;
+      const shared = mutualInformation(columns[last], columns[v], states[last], states[v], options.pseudocount ?? 1);
+      if (shared > gain[v]) [gain[v], link[v]] = [shared, last];
+      if (next < 0 || gain[v] > gain[next]) next = v;
+    }
+    last = next;
+  }
+  return rooted(neighbours);
+}
+
+function finiteColumns(table: Table, states: ArrayLike<number>): Int32Array[] {
+  if (table.rows === 0) throw new InputError('there are no rows of data; give at least one');
+  return Array.from({ length: table.columns }, (_, v) => {
+    if (states[v] < 1)
+      throw new InputError(`variable ${v + 1} is real; a tree of dependences needs whole numbers from 0`);
+    return Int32Array.from({ length: table.rows }, (_, row) => {
+      const x = table.values[row * table.columns + v];
+      return Number.isNaN(x) ? -1 : x;
+    });
+  });
+}
+
+function mutualInformation(
+  a: Int32Array,
+  b: Int32Array,
+  statesA: number,
+  statesB: number,
+  pseudocount: number,
+): number {
+  const counts = new Float64Array(statesA * statesB).fill(pseudocount / (statesA * statesB));
+  for (let row = 0; row < a.length; row++) {
+    if (a[row] >= 0 && b[row] >= 0) counts[a[row] * statesB + b[row]]++;
+  }
+  const [left, right] = [new Float64Array(statesA), new Float64Array(statesB)];
+  let total = 0;
+  counts.forEach((count, i) => {
+    left[Math.floor(i / statesB)] += count;
+    right[i % statesB] += count;
+    total += count;
+  });
+  let sum = 0;
+  counts.forEach((count, i) => {
+    if (count > 0)
+      sum += (count / total) * Math.log((count * total) / (left[Math.floor(i / statesB)] * right[i % statesB]));
+  });
+  return sum;
+}
+
+/** Roots a tree at its centre: the middle of its longest path, which is found by walking twice. */
+function rooted(neighbours: readonly (readonly number[])[]): VariableTree {
+  const walk = (root: number): VariableTree => {
+    const parent = new Int32Array(neighbours.length).fill(-1);
+    const order = [root];
+    for (let i = 0; i < order.length; i++) {
+      for (const next of neighbours[order[i]]) {
+        if (next === parent[order[i]]) continue;
+        parent[next] = order[i];
+        order.push(next);
+      }
+    }
+    return { parent, order: Uint32Array.from(order) };
+  };
+  const far = (tree: VariableTree): number => tree.order[tree.order.length - 1];
+  const across = walk(far(walk(0)));
+  const path: number[] = [];
+  for (let v = far(across); v >= 0; v = across.parent[v]) path.push(v);
+  return walk(path[Math.floor(path.length / 2)]);
+}
+
+/**
+ * The tree-shaped distribution whose conditionals are the data's, as a deterministic circuit:
+ * p(x_i | x_parent) = (count + pseudocount / states) / (count of the parent + pseudocount).
+ */
+export function chowLiuCircuit(
+  tree: VariableTree,
+  table: Table,
+  states: ArrayLike<number>,
+  options: ChowLiuOptions = {},
+): ProbabilisticCircuit {
+  const { pseudocount = 1 } = options;
+  const columns = finiteColumns(table, states);
+  const build = new CircuitBuilder(Array.from(states));
+  const children: number[][] = Array.from(tree.parent, () => []);
+  tree.parent.forEach((parent, v) => {
+    if (parent >= 0) children[parent].push(v);
+  });
+  /** `[variables][values of the parent]` the unit of p(x_v and all below | parent). */
+  const below: number[][] = [];
+  for (const v of Array.from(tree.order).reverse()) {
+    const parent = tree.parent[v];
+    const given = parent < 0 ? 1 : states[parent];
+    const counts = Array.from({ length: given }, () => new Array<number>(states[v]).fill(pseudocount / states[v]));
+    columns[v].forEach((x, row) => {
+      const y = parent < 0 ? 0 : columns[parent][row];
+      if (x >= 0 && y >= 0) counts[y][x]++;
+    });
+    const shares = counts.map((row) => {
+      const total = row.reduce((a, b) => a + b, 0);
+      return row.map((count) => (total > 0 ? count / total : 1 / row.length));
+    });
+    if (children[v].length === 0) {
+      below[v] = shares.map((row) => build.input(categorical(v, row)));
+      continue;
+    }
+    const parts = Array.from({ length: states[v] }, (_, x) =>
+      build.product([build.input(indicator(v, x)), ...children[v].map((c) => below[c][x])]),
+    );
+    below[v] = shares.map((row) => build.sum(parts, row));
+  }
+  return build.finish(below[tree.order[0]][0]);
+}

@@ -1,0 +1,52 @@
+import type { Table } from '../data/index.js';
+import { InputError } from '../errors.js';
+import { Random } from '../tensor/index.js';
+import { chowLiuTree, type VariableTree } from './chow-liu.js';
+import { CircuitBuilder, type ProbabilisticCircuit } from './circuit.js';
+import { categorical } from './inputs.js';
+
+export interface HcltOptions {
+  /** States of each hidden variable, K. */
+  readonly latents: number;
+  readonly seed?: number;
+  /** The tree, by default the Chow-Liu tree of the data. */
+  readonly tree?: VariableTree;
+}
+
+/**
+ * A hidden Chow-Liu tree: each variable that is no leaf of the tree has a hidden variable z_i of K states, and
+ * p(x) = Σ_z p(z_root) Π p(z_i | z_parent) Π p(x_i | z_i); a leaf of the tree has no hidden variable of its own, its K
+ * distributions belong to the states of its parent. Weights are random around uniform, U(0.6, 1.4) normalised, for EM to begin
+ * with. Liu and Van den Broeck, "Tractable regularization of probabilistic circuits", NeurIPS 2021.
+ * @param states `[columns]` number of values of each variable; none may be real
+ */
+export function hclt(table: Table, states: ArrayLike<number>, options: HcltOptions): ProbabilisticCircuit {
+  const { latents, seed = 0 } = options;
+  if (!(Number.isInteger(latents) && latents >= 1)) throw new InputError('the number of latents must be at least 1');
+  const tree = options.tree ?? chowLiuTree(table, states);
+  const random = new Random(seed);
+  const shares = (count: number): number[] => {
+    const raw = Array.from({ length: count }, () => 0.6 + 0.8 * random.uniform());
+    const total = raw.reduce((a, b) => a + b, 0);
+    return raw.map((share) => share / total);
+  };
+  const build = new CircuitBuilder(Array.from(states));
+  const perState = (make: () => number): number[] => Array.from({ length: latents }, make);
+  const children: number[][] = Array.from(tree.parent, () => []);
+  tree.parent.forEach((parent, v) => {
+    if (parent >= 0) children[parent].push(v);
+  });
+  /** `[variables][states of the parent]` what each variable sends to its parent. */
+  const message: number[][] = [];
+  for (const v of Array.from(tree.order).reverse()) {
+    const emissions = perState(() => build.input(categorical(v, shares(states[v]))));
+    const isRoot = tree.parent[v] < 0;
+    if (children[v].length === 0 && !isRoot) {
+      message[v] = emissions;
+      continue;
+    }
+    const products = emissions.map((unit, k) => build.product([unit, ...children[v].map((c) => message[c][k])]));
+    message[v] = isRoot ? [build.sum(products, shares(latents))] : perState(() => build.sum(products, shares(latents)));
+  }
+  return build.finish(message[tree.order[0]][0]);
+}

@@ -1,0 +1,26 @@
+export { type ChowLiuOptions, chowLiuCircuit, chowLiuTree, type VariableTree } from './chow-liu.js';
+export {
+  CircuitBuilder,
+  inputKind,
+  type ProbabilisticCircuit,
+  productKind,
+  sumKind,
+  unitCount,
+} from './circuit.js';
+export { type Cnf, readCnf, satisfies } from './cnf.js';
+export { klDivergence } from './divergence.js';
+export { type EmOptions, em, type Learned } from './em.js';
+export { entropy } from './entropy.js';
+export { type Flows, flows, logLikelihood, type RowOptions } from './evaluate.js';
+export { type Evidence, logProbability } from './evidence.js';
+export { type HcltOptions, hclt } from './hclt.js';
+export { bernoulli, categorical, type InputUnit, indicator } from './inputs.js';
+export { readJpc, writeJpc } from './jpc.js';
+export { type MostProbable, mostProbable } from './map.js';
+export { readNnf } from './nnf.js';
+export { checkProperties, type Properties, type PropertyName, type Violation } from './properties.js';
+export { readPsdd } from './psdd.js';
+export { type SampleOptions, sampleRows } from './sample.js';
+export { readSdd } from './sdd.js';
+export { smooth } from './smooth.js';
+export { readVtree, type Vtree } from './vtree.js';

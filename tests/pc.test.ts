@@ -1,0 +1,162 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { build, filigree, json, root, withFolder } from './command.js';
+
+const shared = process.env.FILIGREE_SHARED ?? join(root, '../shared');
+const zoo = (name: string): string => join(shared, 'data/zoo', name);
+const present = existsSync(zoo('nltcs.psdd'));
+if (!present) console.warn(`skipped: there is no ${zoo('nltcs.psdd')}`);
+
+/** Two variables: x1 is 1 in three rows of ten; x2 copies x1 with chance 0.8. */
+const psdd = `psdd 5
+L 0 0 1
+L 1 0 -1
+T 2 1 2 ${Math.log(0.8)}
+T 3 1 2 ${Math.log(0.2)}
+D 4 2 2 0 2 ${Math.log(0.3)} 1 3 ${Math.log(0.7)}
+`;
+const vtree = 'vtree 3\nL 0 1\nL 1 2\nI 2 0 1\n';
+/** The same distribution as a mixture, which is not deterministic. */
+const jpc = `jpc 6
+C 0 0 1 -Inf 0
+C 1 0 1 0 -Inf
+C 2 1 2 ${Math.log(0.2)} ${Math.log(0.8)}
+C 3 1 2 ${Math.log(0.5)} ${Math.log(0.5)}
+P 4 2 2 0 2
+P 5 2 2 1 3
+S 6 2 3 4 ${Math.log(0.3)} 5 ${Math.log(0.6)} 5 ${Math.log(0.1)}
+`;
+
+async function withFiles(use: (at: (name: string) => string) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    const at = (name: string): string => join(folder, name);
+    const files = { 'a.psdd': psdd, 'a.vtree': vtree, 'a.jpc': jpc, 'a.data': '1,1\n0,0\n1,\n' };
+    for (const [name, text] of Object.entries(files)) writeFileSync(at(name), text);
+    await use(at);
+  });
+}
+
+beforeAll(build, 300_000);
+
+describe('pc', () => {
+  it('answers as arithmetic on a small circuit does', () =>
+    withFiles(async (at) => {
+      const on = (command: string, ...more: string[]) =>
+        json<Record<string, unknown>>('pc', command, at('a.psdd'), ...more);
+      const rows = [0.3 * 0.8, 0.7 * 0.8, 0.3].map(Math.log);
+      const close = (x: number): unknown => expect.closeTo(x, 9);
+      expect(await on('loglik', '--data', at('a.data'), '--vtree', at('a.vtree'))).toEqual({
+        rows: 3,
+        mean: close((rows[0] + rows[1] + rows[2]) / 3),
+        first: close(rows[0]),
+      });
+      expect(await on('loglik', '--data', at('a.data'), '--limit', '1', '--marginalise', '1')).toEqual({
+        rows: 1,
+        mean: close(Math.log(0.38)),
+        first: close(Math.log(0.38)),
+      });
+      const h = (p: number): number => -p * Math.log(p) - (1 - p) * Math.log(1 - p);
+      expect(await on('entropy')).toEqual({ entropy: close(h(0.3) + h(0.2)) });
+      expect(await on('map')).toEqual({ log: close(Math.log(0.56)), state: [0, 0], exact: true });
+      expect(await on('map', '--evidence', '2=1')).toEqual({ log: close(Math.log(0.24)), state: [1, 1], exact: true });
+      expect(await on('query', '--evidence', '2=1')).toEqual({ log: close(Math.log(0.38)) });
+      expect(await on('query', '--query', '1=1', '--evidence', '2=1')).toEqual({ log: close(Math.log(0.24 / 0.38)) });
+      expect(await json('pc', 'kl', at('a.psdd'), at('a.psdd'))).toEqual({ kl: close(0) });
+      expect(await on('properties')).toEqual({
+        smooth: true,
+        decomposable: true,
+        structuredDecomposable: true,
+        deterministic: true,
+        why: [],
+      });
+      expect(await on('info')).toEqual({ variables: 2, units: 7, inputs: 4, products: 2, sums: 1, edges: 6 });
+    }));
+
+  it('says what a circuit that is not deterministic cannot answer', () =>
+    withFiles(async (at) => {
+      const { exact, state } = await json<{ exact: boolean; state: number[] }>('pc', 'map', at('a.jpc'));
+      expect([exact, state]).toEqual([false, [0, 0]]);
+      const refused = await filigree('pc', 'entropy', at('a.jpc'));
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toBe(
+        'filigree: entropy needs a circuit that is deterministic: sum unit 6 has children that share rows\n',
+      );
+    }));
+
+  it('learns, writes what it learned, and samples from it', () =>
+    withFiles(async (at) => {
+      const rows = await filigree(
+        'pc',
+        'sample',
+        at('a.psdd'),
+        '--rows',
+        '400',
+        '--seed',
+        '3',
+        '--out',
+        at('train.data'),
+      );
+      expect(rows.code).toBe(0);
+      for (const structure of ['hclt', 'clt']) {
+        const out = at(`${structure}.jpc`);
+        const more = ['--structure', structure, '--latents', '2', '--seed', '3', '--out', out];
+        const tables = ['--valid', at('train.data'), '--test', at('a.data')];
+        const learned = await json<Record<string, number>>('pc', 'learn', at('train.data'), ...tables, ...more);
+        expect(Object.keys(learned)).toEqual(['train', 'valid', 'test', 'edges', 'seconds']);
+        // What the truth has: minus its entropy.
+        expect(Math.abs(learned['train'] + 1.111)).toBeLessThan(0.05);
+        const again = await json<{ mean: number }>('pc', 'loglik', out, '--data', at('train.data'));
+        expect(again.mean).toBe(learned['train']);
+      }
+      const shown = await filigree('pc', 'sample', at('hclt.jpc'), '--rows', '5', '--evidence', '1=1');
+      expect(shown.stdout).toMatch(/^(1,[01]\n){5}$/);
+    }));
+
+  it.each<[string[], string]>([
+    [['loglik', 'a.psdd', '--data', 'bad.data'], 'row 2, column 2 is 2'],
+    [['loglik', 'a.psdd', '--data', 'empty.data'], 'empty.data has no rows'],
+    [['loglik', 'cut.psdd', '--data', 'a.data'], 'line 6 should have 2 elements of three words; it may be cut short'],
+    [['loglik', 'a.psdd', '--data', 'a.data', '--marginalise', '3'], 'there is no variable 3'],
+    [['entropy', 'a.txt'], 'ends in .psdd, .jpc, .sdd or .nnf'],
+    [['entropy', 'absent.psdd'], 'there is no such file'],
+    [['map', 'a.psdd', '--evidence', '1:1'], '--evidence must be variable=value'],
+    [['learn', 'bad.data', '--structure', 'hctl'], 'Did you mean hclt?'],
+    [['learn', 'a.data', '--out', 'x.bin'], 'the name must end in .jpc'],
+  ])('%s: refused in one line', ([command, file, ...more], message) =>
+    withFiles(async (at) => {
+      writeFileSync(at('bad.data'), '0,1\n0,2\n');
+      writeFileSync(at('empty.data'), '');
+      writeFileSync(at('cut.psdd'), psdd.slice(0, -24));
+      const ran = await filigree(
+        'pc',
+        command,
+        at(file),
+        ...more.map((word) => (/\.(data|bin)$/.test(word) ? at(word) : word)),
+      );
+      expect(ran.code).toBe(2);
+      expect(ran.stdout).toBe('');
+      expect(ran.stderr).toMatch(/^filigree: .*\n$/);
+      expect(ran.stderr).toContain(message);
+      expect(() => readFileSync(at('x.bin'))).toThrow();
+    }),
+  );
+});
+
+describe.skipIf(!present)('pc on circuits of others', () => {
+  it('gives the values that others measured', async () => {
+    const nltcs = [zoo('nltcs.psdd'), '--vtree', zoo('nltcs.vtree')];
+    const data = ['--data', join(shared, 'data/debd/nltcs.test.data')];
+    const rows = await json<{ rows: number; mean: number; first: number }>('pc', 'loglik', ...nltcs, ...data);
+    expect(rows).toEqual({ rows: 3236, mean: expect.closeTo(-6.044764, 5), first: expect.closeTo(-1.733486, 5) });
+    const { kl } = await json<{ kl: number }>(
+      'pc',
+      'kl',
+      zoo('nltcs.psdd'),
+      zoo('nltcs.clt.psdd'),
+      '--vtree',
+      zoo('nltcs.vtree'),
+    );
+    expect(kl).toBeCloseTo(0.80002766, 6);
+  });
+});
