@@ -29,6 +29,7 @@ import { type Split, splitText } from '../pairs.js';
 import type { Session } from '../session.js';
 import { count, figure } from '../table.js';
 import type { Choice } from './choose.js';
+import { meaningOf } from './methods.js';
 
 /** All that a discovery has found. */
 export interface Found {
@@ -190,7 +191,7 @@ export function tell(
     '',
     `* the circuit: ${count(choice.size)} of ${count(graph.edges)} edges (${choice.how})${kept}`,
     `  faithfulness ${figure(faith)} (${figure(low)} to ${figure(high)}), random circuits of its size ${figure(own.random?.mean[0] ?? null)}`,
-    '  its strongest edges, and how the metric changes when each is cut:',
+    `  its strongest edges, and ${meaningOf(found.method)}:`,
     ...edgeLines(edges).map((line) => `  ${line}`),
     ...Object.entries(written).map(([what, path], i) => `${i === 0 ? '\n' : ''}wrote the ${what} to ${path}`),
   ];

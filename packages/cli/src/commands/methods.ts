@@ -80,6 +80,12 @@ export function settingsOf(options: ScoreOptions): Record<string, unknown> {
 /** What searches and masks keep: closeness to the full model, unless the user names a metric. */
 const objectiveOf = ({ metric }: ScoreOptions): MetricName => metric ?? 'kl';
 
+/** What the score of an edge says, in a few words. */
+export function meaningOf(method: string): string {
+  if (method === 'edge-pruning' || method === 'ugs') return 'minus the chance at which each is kept';
+  return 'how the metric changes when each is cut';
+}
+
 /** Throws InputError for a selection that is not the method's to make. */
 function checkCircuit({ method, select, size, tau }: ScoreOptions): void {
   if (method === 'acdc') {
