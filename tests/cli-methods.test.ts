@@ -35,6 +35,30 @@ describe('discover', () => {
     else expect(Math.abs(empty - corrupt)).toBeGreaterThan(1e-3);
   });
 
+  it.each([
+    ['acdc', ['--tau', '0.001'], { tau: 0.001, objective: 'kl' }],
+    ['acdc', ['--metric', 'logit-diff', '--ablation', 'mean'], { tau: 0.01, objective: 'logit-diff' }],
+    ['edge-pruning', ['--size', '30', '--steps', '30'], { steps: 30, objective: 'kl' }],
+    ['ugs', ['--steps', '20'], { steps: 20, objective: 'kl' }],
+  ])('lets %s find its own circuit: %j', async (method, args, settings) => {
+    const found = await json<Discovered & { circuit: { size: number } }>(
+      ...on('--method', method, '--limit', '2', ...args),
+    );
+    expect(found.method).toBe(method);
+    expect(found.options).toMatchObject({ ...settings, select: 'own' });
+    expect(found.circuit.size).toBeGreaterThan(0);
+    expect(found.circuit.size).toBeLessThan(110);
+    if (args.includes('--size')) expect(found.circuit.size).toBeLessThanOrEqual(30);
+  });
+
+  it('takes the best edges of ugs where a size is asked for', async () => {
+    const found = await json<Discovered & { circuit: { size: number } }>(
+      ...on('--method', 'ugs', '--steps', '5', '--limit', '2', '--size', '15'),
+    );
+    expect(found.options).toMatchObject({ select: 'top', size: 15 });
+    expect(found.circuit.size).toBe(15);
+  });
+
   it('grows a circuit of which every edge leads to the logits', () =>
     withFolder(async (folder) => {
       const out = `${folder}/x.circuit.json`;
@@ -60,6 +84,14 @@ describe('discover', () => {
     [['--method', 'relp', '--steps', '3'], /--steps goes with --method eap-ig/],
     [['--select', 'greedy', '--tau', '1'], /--tau goes with --select threshold/],
     [['--ablation', 'meen'], /Did you mean mean\?/],
+    [['--method', 'acdc', '--size', '20'], /leave --size out, and set --tau/],
+    [['--method', 'acdc', '--select', 'top'], /leave --select out/],
+    [['--method', 'acdc', '--tau', '0'], /--tau must be more than 0/],
+    [['--method', 'acdc', '--steps', '3'], /--steps goes with/],
+    [['--method', 'acdc', '--tau', '1e9'], /ask for more of them/],
+    [['--method', 'edge-pruning', '--tau', '1'], /leave --tau out, and set --size/],
+    [['--method', 'ugs', '--rule', 'mid'], /--rule goes with/],
+    [['--method', 'eap-ig', '--steps', '1001'], /at most 1000/],
   ])('refuses %s in one line', async (args, message) => {
     const { code, stdout, stderr } = await filigree(...on(...args));
     expect(stderr).toMatch(message);

@@ -3,6 +3,7 @@ import {
   countEdges,
   type EdgeScores,
   type EdgeSet,
+  type FoundCircuit,
   InputError,
   type MetricName,
   measureCircuits,
@@ -96,6 +97,20 @@ export async function chooseCircuit(
   const size = sizes[first < 0 ? sizes.length - 1 : first];
   const how = `the fewest tried that are ${enough} faithful on the pairs it was found on`;
   return choice(top(size), { select, size }, how);
+}
+
+/**
+ * The circuit that the method itself found.
+ * @throws InputError when nothing is left of it
+ */
+export function ownChoice({ edges }: FoundCircuit): Choice {
+  const size = countEdges(edges);
+  if (size === 0) {
+    throw new InputError(
+      'The search kept no edge that leads from input to logits: ask for more of them (a lower --tau, a larger --size).',
+    );
+  }
+  return { edges, chosen: edges, size, settings: { select: 'own' }, how: 'what the method kept' };
 }
 
 const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;

@@ -25,9 +25,20 @@ import {
 import { checkOutputs } from '../outputs.js';
 import { addTaskOptions, metricOf, openTask, splitPairs, type TaskOptions, taskLabel } from '../pairs.js';
 import type { Run, Session } from '../session.js';
-import { chooseCircuit, type Select, selections } from './choose.js';
+import { chooseCircuit, ownChoice, type Select, selections } from './choose.js';
 import { circuitOf, type Found, tell, writeFound } from './found.js';
-import { checkMethod, integralOf, type Method, methods, scoreEdges, usualRule, usualSteps } from './methods.js';
+import {
+  checkMethod,
+  findsCircuit,
+  type Method,
+  methods,
+  scoreEdges,
+  settingsOf,
+  usualRule,
+  usualSteps,
+  usualTau,
+  usualUpdates,
+} from './methods.js';
 
 export interface DiscoverOptions extends TaskOptions, TalkOptions, EngineOptions, AblationOption {
   evaluateOn?: string;
@@ -60,8 +71,8 @@ export function addDiscover(program: Command, run: Run): void {
     .addOption(
       new Option(
         '--steps <n>',
-        `points of the integral of eap-ig and eap-ig-activations (default: ${usualSteps})`,
-      ).argParser(wholeNumber('--steps', 1, 1000)),
+        `points of the integral of eap-ig and eap-ig-activations (default: ${usualSteps}); updates of edge-pruning and ugs (default: ${usualUpdates})`,
+      ).argParser(wholeNumber('--steps', 1, 1_000_000)),
     )
     .addOption(
       new Option('--rule <name>', `where they lie: right, left, mid (default: ${usualRule})`).argParser(
@@ -76,11 +87,17 @@ export function addDiscover(program: Command, run: Run): void {
       ).argParser(choice('--select', selections)),
     )
     .addOption(
-      new Option('--size <n>', 'edges of the circuit (default: the fewest that are 0.85 faithful)').argParser(
-        wholeNumber('--size', 1),
-      ),
+      new Option(
+        '--size <n>',
+        'edges of the circuit (default: the fewest that are 0.85 faithful; a tenth of all with edge-pruning)',
+      ).argParser(wholeNumber('--size', 1)),
     )
-    .addOption(new Option('--tau <x>', 'least |score| of an edge').argParser(numberFrom('--tau', 0)))
+    .addOption(
+      new Option(
+        '--tau <x>',
+        `least |score| of an edge; with acdc, least loss of kl (or of --metric) for which it keeps one (default: ${usualTau})`,
+      ).argParser(numberFrom('--tau', 0)),
+    )
     .addOption(
       new Option('--ranking <how>', 'abs: by |score|; signed: the most helpful first')
         .argParser(choice('--ranking', ['abs', 'signed']))
@@ -142,9 +159,12 @@ async function discover(name: string, options: DiscoverOptions, session: Session
     scoreEdges(model, split.discovery.pairs, options, { ...progress, metric, ablation, memory }),
   );
   const common = { metric, memory, seed, prune, ablation };
-  const choice = await session.during('choosing the size', (progress) =>
-    chooseCircuit(model, found, split.discovery.pairs, { ...options, ...common, ...progress }),
-  );
+  const choice =
+    'edges' in found && findsCircuit(options)
+      ? ownChoice(found)
+      : await session.during('choosing the size', (progress) =>
+          chooseCircuit(model, found, split.discovery.pairs, { ...options, ...common, ...progress }),
+        );
   const evaluation = await session.during('judging circuits', (progress) =>
     evaluateScores(model, graph, found.scores, split.evaluation.pairs, { ...common, ...progress, ranking }),
   );
@@ -157,7 +177,7 @@ async function discover(name: string, options: DiscoverOptions, session: Session
     description: 'task' in behaviour ? behaviour.task.description : undefined,
     metric,
     method,
-    settings: { ...integralOf(options), metric, ablation: options.ablation, ...choice.settings, ranking, prune },
+    settings: { ...settingsOf(options), metric, ablation: options.ablation, ...choice.settings, ranking, prune },
     seed,
     split,
     scores: found,

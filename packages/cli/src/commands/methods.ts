@@ -1,12 +1,15 @@
 import {
   type AblationName,
+  acdc,
   cleanCorrupted,
   type EdgeScores,
   type EstimateOptions,
   eap,
   eapIg,
   eapIgActivations,
+  edgePruning,
   exactPatching,
+  type FoundCircuit,
   InputError,
   type IntegrationRule,
   type MetricName,
@@ -14,12 +17,28 @@ import {
   randomScores,
   relp,
   type Transformer,
+  ugs,
 } from 'filigree';
 
-export const methods = ['exact', 'eap', 'eap-ig', 'eap-ig-activations', 'clean-corrupted', 'relp', 'random'] as const;
+export const methods = [
+  'exact',
+  'eap',
+  'eap-ig',
+  'eap-ig-activations',
+  'clean-corrupted',
+  'relp',
+  'random',
+  'acdc',
+  'edge-pruning',
+  'ugs',
+] as const;
 export type Method = (typeof methods)[number];
 
 export const usualSteps = 5;
+export const usualUpdates = 400;
+export const usualTau = 0.01;
+/** Most points of an integral. */
+const mostSteps = 1000;
 export const usualRule = 'right';
 
 /** How edges are scored. */
@@ -27,6 +46,11 @@ export interface ScoreOptions {
   readonly method: Method;
   readonly steps?: number;
   readonly rule?: IntegrationRule;
+  readonly select?: string;
+  readonly size?: number;
+  readonly tau?: number;
+  /** The metric that the user asked for, if any. */
+  readonly metric?: MetricName;
   readonly seed: number;
 }
 
@@ -37,11 +61,54 @@ export function integralOf({ method, steps, rule }: ScoreOptions): { steps?: num
   return integrates(method) ? { steps: steps ?? usualSteps, rule: rule ?? usualRule } : {};
 }
 
+const learns = (method: Method): boolean => method === 'edge-pruning' || method === 'ugs';
+
+/** Whether the circuit is the method's own, not the best of its scores; then `--tau` or `--size` is the method's too. */
+export function findsCircuit({ method, select, size, tau }: ScoreOptions): boolean {
+  if (method === 'ugs') return select === undefined && size === undefined && tau === undefined;
+  return method === 'acdc' || method === 'edge-pruning';
+}
+
+/** What a method was told, for the record. */
+export function settingsOf(options: ScoreOptions): Record<string, unknown> {
+  const { method, steps, tau } = options;
+  if (method === 'acdc') return { tau: tau ?? usualTau, objective: objectiveOf(options) };
+  if (learns(method)) return { steps: steps ?? usualUpdates, objective: objectiveOf(options) };
+  return { ...integralOf(options) };
+}
+
+/** What searches and masks keep: closeness to the full model, unless the user names a metric. */
+const objectiveOf = ({ metric }: ScoreOptions): MetricName => metric ?? 'kl';
+
+/** Throws InputError for a selection that is not the method's to make. */
+function checkCircuit({ method, select, size, tau }: ScoreOptions): void {
+  if (method === 'acdc') {
+    if (select !== undefined || size !== undefined) {
+      throw new InputError(
+        `--method acdc finds its own circuit: leave --${select !== undefined ? 'select' : 'size'} out, and set --tau.`,
+      );
+    }
+    if (tau === 0) throw new InputError('--tau must be more than 0 with --method acdc.');
+  }
+  if (method === 'edge-pruning' && (select !== undefined || tau !== undefined)) {
+    throw new InputError(
+      `--method edge-pruning finds its own circuit: leave --${select !== undefined ? 'select' : 'tau'} out, and set --size.`,
+    );
+  }
+}
+
 /** Throws InputError for a method that cannot do what is asked, naming one that can; before a model is loaded. */
 export function checkMethod(options: ScoreOptions, metric: MetricName, ablation: AblationName): void {
   const { method, steps, rule } = options;
   const integral = integralOf(options);
-  if (!integrates(method)) {
+  checkCircuit(options);
+  if (integrates(method) && (steps ?? 0) > mostSteps) {
+    throw new InputError(`--steps of --method ${method} must be at most ${mostSteps}, not ${steps}.`);
+  }
+  if (learns(method) && rule !== undefined) {
+    throw new InputError(`--rule goes with --method eap-ig or eap-ig-activations, not with ${method}.`);
+  }
+  if (!integrates(method) && !learns(method)) {
     const flag = steps !== undefined ? '--steps' : rule !== undefined ? '--rule' : undefined;
     if (flag) throw new InputError(`${flag} goes with --method eap-ig or eap-ig-activations, not with ${method}.`);
   }
@@ -59,14 +126,16 @@ export function checkMethod(options: ScoreOptions, metric: MetricName, ablation:
   }
 }
 
-/** Scores of all edges. */
+/** Scores of all edges, with the circuit of methods that find one. */
 export function scoreEdges(
   model: Transformer,
   pairs: readonly Pair[],
   options: ScoreOptions,
   settings: EstimateOptions,
-): Promise<EdgeScores> {
+): Promise<EdgeScores | FoundCircuit> {
   const all = { ...settings, ...integralOf(options) };
+  const { steps, size, tau, seed } = options;
+  const search = { ...settings, metric: objectiveOf(options) };
   switch (options.method) {
     case 'exact':
       return exactPatching(model, pairs, settings);
@@ -81,6 +150,12 @@ export function scoreEdges(
     case 'relp':
       return relp(model, pairs, settings);
     case 'random':
-      return randomScores(model, pairs, { ...settings, seed: options.seed });
+      return randomScores(model, pairs, { ...settings, seed });
+    case 'acdc':
+      return acdc(model, pairs, { ...search, tau: tau ?? usualTau });
+    case 'edge-pruning':
+      return edgePruning(model, pairs, { ...search, seed, steps: steps ?? usualUpdates, size });
+    case 'ugs':
+      return ugs(model, pairs, { ...search, seed, steps: steps ?? usualUpdates });
   }
 }

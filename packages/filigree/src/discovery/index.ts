@@ -1,4 +1,5 @@
 export { type Ablation, type AblationName, type AblationOptions, ablationNames, makeAblation } from './ablation.js';
+export { type AcdcSearchOptions, acdc } from './acdc.js';
 export { type AcdcOptions, acdcEdgesText, readAcdcEdges } from './acdc-edges.js';
 export {
   attentionPatterns,
@@ -21,6 +22,7 @@ export { eap } from './eap.js';
 export { type AttributionOptions, eapIg, type IntegrationRule } from './eap-ig.js';
 export { eapIgActivations } from './eap-ig-activations.js';
 export type { Sign } from './edge-names.js';
+export { type EdgePruningOptions, edgePruning } from './edge-pruning.js';
 export {
   type Evaluation,
   type EvaluationOptions,
@@ -42,6 +44,7 @@ export { type ExactOptions, exactPatching } from './exact.js';
 export { EdgeGraph } from './graph.js';
 export { type GreedyDirection, selectGreedy } from './greedy.js';
 export { fractions } from './judge.js';
+export type { MaskOptions } from './learn-mask.js';
 export {
   type Lens,
   type LensCell,
@@ -78,7 +81,7 @@ export { randomScores } from './random-scores.js';
 export { type RelpOptions, type RelpRules, relp, relpRules } from './relp.js';
 export { runCircuits } from './run-circuit.js';
 export { type NodeSet, runNodes } from './run-nodes.js';
-export type { EdgeScores } from './scores.js';
+export type { EdgeScores, FoundCircuit } from './scores.js';
 export { readScores, type ScoresFile, scoresFile } from './scores-file.js';
 export {
   complement,
@@ -92,3 +95,4 @@ export {
   selectTop,
 } from './select.js';
 export { fromCircuit, toCircuit } from './to-circuit.js';
+export { type UgsOptions, ugs } from './ugs.js';
