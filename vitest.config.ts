@@ -14,6 +14,7 @@ export default defineConfig({
   },
   test: {
     include: ['packages/**/src/**/*.test.ts', 'tests/**/*.test.ts', 'claims/**/*.test.ts', 'examples/**/*.test.ts'],
+    setupFiles: [source('tests/setup.ts')],
     testTimeout: 60_000,
   },
 });

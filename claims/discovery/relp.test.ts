@@ -15,11 +15,21 @@ const good = [
   row('RelP', 0.97, 1e-7),
   row('norm rule alone', 0.96, 0.3),
   row('activation rule alone', 0.72, 0.4),
+  ...['AtP', 'RelP'].map((method, i) => ({
+    setting: 'stories, pronoun, nodes',
+    method,
+    figures: { 'r of MLPs': [0.6, 0.7][i], 'r of heads': [0.9, 0.95][i] },
+    seed: 0,
+  })),
 ];
 
-/** The rows with a method's figures changed. */
+/** The rows with a method's figures changed where it has them. */
 const changed = (method: string, figures: Row['figures']): Row[] =>
-  good.map((r) => (r.method === method ? { ...r, figures: { ...r.figures, ...figures } } : r));
+  good.map((r) =>
+    r.method === method && Object.keys(figures).every((f) => f in r.figures)
+      ? { ...r, figures: { ...r.figures, ...figures } }
+      : r,
+  );
 
 it('holds when all that was asked is so', () => {
   expect(relpClaim.holds(good)).toMatchObject({ holds: true });
@@ -30,6 +40,8 @@ it.each([
   ['RelP is closer by too little', 'AtP', { r: 0.89, leak: 0.5 }],
   ['relevance leaks', 'RelP', { leak: 1e-4 }],
   ['relevance is conserved without the rules', 'AtP', { leak: 1e-7 }],
+  ['MLPs are estimated worse', 'RelP', { 'r of MLPs': 0.5 }],
+  ['heads are estimated much worse', 'RelP', { 'r of heads': 0.8 }],
   ['the activation rule does as much', 'activation rule alone', { r: 0.9 }],
 ])('does not hold when %s', (_, method, figures) => {
   const { holds, why } = relpClaim.holds(changed(method, figures));

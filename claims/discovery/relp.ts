@@ -1,5 +1,6 @@
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
 import { type KindName, kinds, randomRows, randomStages, setting } from './relp-random.js';
+import { relpShippedRows, relpShippedStages } from './relp-shipped.js';
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -13,10 +14,32 @@ const draws = { smoke: 2, quick: 6, full: 20 } as const;
 async function measure(options: MeasureOptions): Promise<Row[]> {
   const { size, seed } = options;
   const seeds = Array.from({ length: draws[size] }, (_, i) => seed + i);
-  const stages = new Stages(options, measured[size].length * seeds.length * randomStages);
+  const shipped = size === 'full';
+  const total = measured[size].length * seeds.length * randomStages + (shipped ? relpShippedStages(options) : 0);
+  const stages = new Stages(options, total);
   const rows: Row[] = [];
   for (const name of measured[size]) for (const s of seeds) rows.push(...(await randomRows(name, s, stages)));
+  if (shipped) rows.push(...(await relpShippedRows(options, stages)));
   return rows;
+}
+
+/** On a trained model: MLPs are what gradients are said to miss, heads what they see well. */
+function shippedChecks(rows: readonly Row[]): Check[] {
+  const r = (method: string, figure: string): number =>
+    mean(rows.filter((row) => row.method === method && figure in row.figures).map((row) => row.figures[figure]));
+  const [mlps, plainMlps] = [r('RelP', 'r of MLPs'), r('AtP', 'r of MLPs')];
+  const [heads, plainHeads] = [r('RelP', 'r of heads'), r('AtP', 'r of heads')];
+  if (Number.isNaN(mlps)) return [];
+  return [
+    {
+      ok: mlps >= plainMlps,
+      text: `on a trained model r with patching MLPs is ${mlps.toFixed(3)}, by AtP ${plainMlps.toFixed(3)} (asked: as much)`,
+    },
+    {
+      ok: heads >= plainHeads - 0.05,
+      text: `with patching heads ${heads.toFixed(3)}, by AtP ${plainHeads.toFixed(3)} (asked: .05 less at most)`,
+    },
+  ];
 }
 
 /** The figures of a method in a kind of network, over its draws. */
@@ -52,7 +75,8 @@ function checksOf(rows: readonly Row[], name: KindName): Check[] {
   ];
 }
 
-/** Rezaei Jafari, Eberle, Khakzar, Nanda 2025, on random networks, whose depth and norms make gradients misleading. */
+/** Rezaei Jafari, Eberle, Khakzar, Nanda 2025, on random networks, whose depth and norms make gradients misleading,
+ * and on the nodes of the project's own model. */
 export const relpClaim: Claim = {
   slug: 'relp',
   family: 'discovery',
@@ -69,5 +93,5 @@ export const relpClaim: Claim = {
     'With the coefficients of layer-wise relevance propagation in place of gradients, attribution patching comes closer to activation ' +
     'patching in deep networks, at the same cost.',
   measure,
-  holds: (rows) => verdict(names.flatMap((name) => checksOf(rows, name))),
+  holds: (rows) => verdict([...names.flatMap((name) => checksOf(rows, name)), ...shippedChecks(rows)]),
 };

@@ -48,11 +48,11 @@ export function addPcLearn(group: Command, run: Run): void {
     command
       .addOption(whole('--latents', 'n', 'states of each hidden variable', 1, 16))
       .addOption(whole('--epochs', 'n', 'passes over the rows', 1, 30))
-      .addOption(whole('--batch', 'n', 'rows per step of EM', 1, 256))
+      .addOption(whole('--batch', 'n', 'rows per step of EM', 1, 512))
       .addOption(
         new Option('--pseudocount <x>', 'added to the counts of each sum')
           .argParser(numberFrom('--pseudocount', 0))
-          .default(0.1),
+          .default(0.05),
       )
       .addOption(whole('--seed', 'n', 'decides first weights and the order of rows', 0, 0))
       .option('--out <file>', 'where to write the circuit, as .jpc'),
@@ -119,7 +119,7 @@ async function learnHclt(
     ...progress,
     epochs,
     batchRows: batch,
-    step: [0.6, 0.03],
+    step: [1, 0.05],
     pseudocount,
     valid,
     seed,

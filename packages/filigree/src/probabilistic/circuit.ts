@@ -179,16 +179,3 @@ export class CircuitBuilder {
     }
   }
 }
-
-/** Copies a circuit's units into a builder, so that more can be built on them; gives the root's number there. */
-export function copyUnits(circuit: ProbabilisticCircuit, build: CircuitBuilder): number {
-  const base = build.units;
-  for (let unit = 0; unit < unitCount(circuit); unit++) {
-    const [from, to] = [circuit.first[unit], circuit.first[unit + 1]];
-    const children = Array.from(circuit.child.subarray(from, to), (c) => c + base);
-    if (circuit.kind[unit] === inputKind) build.input(circuit.inputs[circuit.inputOf[unit]]);
-    else if (circuit.kind[unit] === productKind) build.product(children);
-    else build.logSum(children, circuit.logWeight.subarray(from, to));
-  }
-  return build.units - 1;
-}

@@ -2,7 +2,7 @@ import type { Table } from '../data/index.js';
 import { InputError } from '../errors.js';
 import { breathe } from '../platform.js';
 import { type ProbabilisticCircuit, unitCount } from './circuit.js';
-import { Evaluator, type FlowSums } from './evaluator.js';
+import { Evaluator } from './evaluator.js';
 
 /** What operations over many rows take. */
 export interface RowOptions {
@@ -58,17 +58,11 @@ function addUnits(flow: Float64Array, batch: number, count: number, units: Float
 }
 
 /** The flows when nothing is known: how probable it is that a sample uses each edge, and each unit. */
-export function topDown(circuit: ProbabilisticCircuit): {
-  log: number;
-  edges: Float64Array;
-  units: Float64Array;
-  sums: FlowSums;
-} {
+export function topDown(circuit: ProbabilisticCircuit): { log: number; edges: Float64Array; units: Float64Array } {
   const evaluator = new Evaluator(circuit, { batch: 1 });
   const sums = evaluator.emptySums();
   const [log] = evaluator.forward(unknownRow(circuit.variables), 0, 1);
-  const units = evaluator.backward(sums).slice();
-  return { log, edges: sums.edges, units, sums };
+  return { log, units: evaluator.backward(sums).slice(), edges: sums.edges };
 }
 
 /** One row of which nothing is known. */

@@ -164,7 +164,7 @@ describe.skipIf(!present)('on data of others', () => {
   it('a hidden Chow-Liu tree of NLTCS is within 1 % of the published -6.01', async () => {
     const train = read('train');
     const start = hclt(train, twos(16), { latents: 16, seed: 1 });
-    const { circuit } = await em(start, train, { epochs: 10, batchRows: 256, step: [0.6, 0.03], valid: read('valid') });
+    const { circuit } = await em(start, train, { epochs: 8, batchRows: 512, step: [1, 0.05], valid: read('valid') });
     expect(await mean(circuit, read('test'))).toBeGreaterThan(-6.07);
   });
 });

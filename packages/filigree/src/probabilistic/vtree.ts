@@ -65,15 +65,6 @@ export function readVtree(text: string, file: string): Vtree {
 /** Number of variables: the greatest that a leaf has. */
 export const vtreeVariables = ({ variable }: Vtree): number => variable.reduce((most, v) => Math.max(most, v + 1), 0);
 
-/** The leaf of each variable, by variable; undefined for a variable that the vtree has not. */
-export function vtreeLeaves({ variable }: Vtree): Map<number, number> {
-  const leaves = new Map<number, number>();
-  variable.forEach((v, node) => {
-    if (v >= 0) leaves.set(v, node);
-  });
-  return leaves;
-}
-
 /**
  * `[nodes]` for each node the first and last place of its variables when the leaves are counted from left to right: node a is
  * inside node b when a's span is inside b's.

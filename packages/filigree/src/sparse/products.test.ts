@@ -24,10 +24,9 @@ interface Data {
 function place(device: Device, data: ArrayLike<number>, rows: number, cols: number, stand: Data['stand']): View {
   const [step, across] = stand === 'turned' ? [1, rows] : stand === 'gaps' ? [cols + 3, 1] : [cols, 1];
   const buffer = device.allocate(device.float, rows * (cols + 3));
-  device.fill(buffer, 0, buffer.length, Number.NaN);
-  for (let p = 0; p < rows; p++) {
-    for (let j = 0; j < cols; j++) device.write(buffer, p * step + j * across, [data[p * cols + j]]);
-  }
+  const all = new Float64Array(buffer.length).fill(Number.NaN);
+  for (let p = 0; p < rows; p++) for (let j = 0; j < cols; j++) all[p * step + j * across] = data[p * cols + j];
+  device.write(buffer, 0, all);
   return { buffer, offset: 0, shape: [rows, cols], strides: [step, across] };
 }
 

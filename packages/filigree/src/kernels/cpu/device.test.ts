@@ -130,7 +130,10 @@ describe('gather and scatterAdd', () => {
     fc.assert(
       fc.property(cases, ([table, ids, rows]) => {
         agree([rows, table, ids], (device, [out, t, i]) => device.gather(out, t, i));
-        agree([table, ids, rows], (device, [t, i, r]) => device.scatterAdd(t, i, r));
+        // Entries are at most 4: n additions in f32 are off by n half units in the last place of at most 4 n.
+        const terms = sizeOf(ids.shape) + 1;
+        const rounding = terms * 2 ** -24 * 4 * terms;
+        agree([table, ids, rows], (device, [t, i, r]) => device.scatterAdd(t, i, r), Math.max(2e-6, rounding));
       }),
       { numRuns: 100 },
     );

@@ -164,7 +164,7 @@ function wideTiles(engine: Engine, streams: Streams, job: ProductJob, width: num
 
 /** The tile of the gradient of the values: wide ones touch the partial sums less often, but may end in more padding. */
 function sampledWidth(samples: number): number {
-  const cost = (width: number) => Math.ceil(samples / width) * (width + 10);
+  const cost = (width: number) => Math.ceil(samples / width) * (width + 6);
   return [4, 8, 12, 16, 24].reduce((best, width) => (cost(width) <= cost(best) ? width : best));
 }
 
