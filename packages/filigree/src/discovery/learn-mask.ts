@@ -172,11 +172,13 @@ function partSources(model: Transformer, graph: EdgeGraph, batch: Batch, ablatio
   });
 }
 
-/** Floats that a tracked run of one pair takes at its peak, gradients included. */
+/** Floats that a tracked run of one pair takes at most, gradients included; seen to take 0.45 to 0.85 of that. */
 function floatsPerPair(model: Transformer, graph: EdgeGraph, length: number): number {
   const { layers, heads, width, mlpWidth, vocabulary } = model.config;
   const perLayer = 30 * heads * width + 16 * mlpWidth + 12 * heads * length;
-  return length * (5 * graph.sources.length * width + layers * perLayer) + 6 * vocabulary;
+  // A mask per pair passes through about a dozen tables on its way from coins to shares.
+  const tables = 15 * graph.sources.length * graph.destinations.length;
+  return length * (5 * graph.sources.length * width + layers * perLayer) + 6 * vocabulary + tables;
 }
 
 /** Parts of at most `most` pairs that fit. */
