@@ -26,7 +26,7 @@ export interface ProductJob {
 const UNIT_COLS = 512;
 /** ... and so that there are this many for each thread, for balance, as long as they are not narrower than that. */
 const UNITS_PER_THREAD = 4;
-const UNIT_SIDE = 128;
+const UNIT_SIDE = 96;
 /** Multiply-adds, some 50 microseconds of them, that are worth the waking of a thread. */
 const THREAD_WORK = 1 << 20;
 /** Panels of B are packed when at least so many rows use them, and of A when so many columns do. */
@@ -136,7 +136,8 @@ function starts(axes: readonly Axis[]): Omit<Axis, 'count'>[] {
 function cut(rows: number, cols: number, depth: number, batches: number, threads: number, method: number) {
   const work = rows * cols * depth;
   const byCols = cols >= rows;
-  const most = Math.max(threads, Math.floor(Math.max(rows, cols) / UNIT_SIDE));
+  // A multiple of the threads: with one unit left over, all but one of them would wait for it.
+  const most = threads * Math.max(1, Math.floor(Math.max(rows, cols) / UNIT_SIDE / threads));
   const balanced = Math.ceil((UNITS_PER_THREAD * threads) / batches);
   const wanted = threads === 1 ? 1 : Math.min(balanced, most, work / THREAD_WORK);
   const size = (length: number, pieces: number, tile: number) => {
