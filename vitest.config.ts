@@ -16,5 +16,7 @@ export default defineConfig({
     include: ['packages/**/src/**/*.test.ts', 'tests/**/*.test.ts', 'claims/**/*.test.ts', 'examples/**/*.test.ts'],
     setupFiles: [source('tests/setup.ts')],
     testTimeout: 60_000,
+    // The first start of a browser on a busy machine with a cold disk takes longer than the default 10 s.
+    hookTimeout: 120_000,
   },
 });
