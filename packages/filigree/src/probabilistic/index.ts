@@ -14,7 +14,25 @@ export { entropy } from './entropy.js';
 export { type Flows, flows, logLikelihood, type RowOptions } from './evaluate.js';
 export { type Evidence, logProbability } from './evidence.js';
 export { type HcltOptions, hclt } from './hclt.js';
-export { bernoulli, categorical, type InputUnit, indicator } from './inputs.js';
+export {
+  drawInput,
+  inputEntropy,
+  inputLog,
+  inputMass,
+  inputMode,
+  inputMoment,
+  type VariableInput,
+} from './input-queries.js';
+export {
+  bernoulli,
+  binomial,
+  categorical,
+  gaussian,
+  type InputUnit,
+  indicator,
+  inputTable,
+  logistic,
+} from './inputs.js';
 export { readJpc, writeJpc } from './jpc.js';
 export { type MostProbable, mostProbable } from './map.js';
 export { readNnf } from './nnf.js';
