@@ -7,6 +7,7 @@ export {
   sumKind,
   unitCount,
 } from './circuit.js';
+export { type ClassPosterior, classPosterior } from './classes.js';
 export { type Cnf, readCnf, satisfies } from './cnf.js';
 export { klDivergence } from './divergence.js';
 export { type EmOptions, em, type Learned } from './em.js';
@@ -35,10 +36,12 @@ export {
 } from './inputs.js';
 export { readJpc, writeJpc } from './jpc.js';
 export { type MostProbable, mostProbable } from './map.js';
+export { covariance, expectation, type Moments, moments } from './moments.js';
 export { readNnf } from './nnf.js';
 export { checkProperties, type Properties, type PropertyName, type Violation } from './properties.js';
 export { readPsdd } from './psdd.js';
 export { type SampleOptions, sampleRows } from './sample.js';
 export { readSdd } from './sdd.js';
 export { smooth } from './smooth.js';
+export { softEvidence } from './soft-evidence.js';
 export { readVtree, type Vtree } from './vtree.js';
