@@ -55,7 +55,7 @@ const near = (found: number, wanted: number): void => {
 
 async function checkAll(shape: RandomShape, seed: number): Promise<void> {
   const random = new Random(seed);
-  const circuit = randomCircuit(shape, random);
+  const circuit = randomCircuit({ ...shape, varied: true }, random);
   const truth = new Enumerated(circuit);
   const possible = truth.pick(random);
   const evidence = new Map([...possible].flatMap((x, v) => (random.uniform() < 0.3 ? [[v, x] as const] : [])));
@@ -133,7 +133,7 @@ async function checkAll(shape: RandomShape, seed: number): Promise<void> {
   if (!shape.deterministic) return;
   const mass = truth.sum(one);
   near(entropy(circuit), -truth.sum((row) => Math.log(rowOf(truth, row, shape.states) / mass)) / mass);
-  const other = randomCircuit(shape, random);
+  const other = randomCircuit({ ...shape, varied: true }, random);
   const q = new Enumerated(other);
   const total = q.sum(one);
   const ratio = (row: Float64Array): number =>

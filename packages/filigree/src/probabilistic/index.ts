@@ -7,8 +7,18 @@ export {
   sumKind,
   unitCount,
 } from './circuit.js';
+export { type CircuitNotes, readCircuitTensors, writeCircuitFile } from './circuit-file.js';
 export { type ClassPosterior, classPosterior } from './classes.js';
 export { type Cnf, readCnf, satisfies } from './cnf.js';
+export {
+  type Compressed,
+  type CompressOptions,
+  compress,
+  compressedHeader,
+  decompress,
+} from './compression/compress.js';
+export type { CompressedHeader, StoredLayout } from './compression/container.js';
+export { modelHash } from './compression/model-hash.js';
 export { klDivergence } from './divergence.js';
 export { type EmOptions, em, type Learned } from './em.js';
 export { entropy } from './entropy.js';

@@ -66,6 +66,8 @@ export interface RandomShape {
   states: readonly number[];
   /** Decided by one variable after the other, in the order of the variables where it is `ordered`: such circuits are compatible. */
   ordered?: boolean;
+  /** Whether some inputs are binomial or logistic. */
+  varied?: boolean;
   deterministic?: boolean;
   /** Whether products over the same variables split them alike. */
   structured?: boolean;
@@ -128,7 +130,7 @@ class RandomCircuit {
     const states = this.shape.states[variable];
     if (this.random.uniform() < 0.15) return this.build.input(indicator(variable, this.random.integer(states)));
     const { random } = this;
-    const other = random.uniform();
+    const other = this.shape.varied ? random.uniform() : 1;
     if (other < 0.1 && states > 1) return this.build.input(binomial(variable, states - 1, random.uniform()));
     if (other < 0.2) return this.build.input(logistic(variable, states * random.uniform(), 0.2 + random.uniform()));
     return this.build.input(categorical(variable, this.weights(states)));
