@@ -31,6 +31,30 @@ export function categorical(variable: number, probabilities: readonly number[]):
 export const bernoulli = (variable: number, probability: number): InputUnit =>
   categorical(variable, [1 - probability, probability]);
 
+/** An input that is the chance of its variable to be the number of successes in `trials`; the variable has trials + 1 values. */
+export const binomial = (variable: number, trials: number, probability: number): InputUnit => ({
+  kind: 'binomial',
+  variable,
+  trials,
+  probability,
+});
+
+/** The density of a real variable. */
+export const gaussian = (variable: number, mean: number, deviation: number): InputUnit => ({
+  kind: 'gaussian',
+  variable,
+  mean,
+  deviation,
+});
+
+/** A logistic distribution cut into the variable's values, as pixels have them. */
+export const logistic = (variable: number, mean: number, scale: number): InputUnit => ({
+  kind: 'logistic',
+  variable,
+  mean,
+  scale,
+});
+
 export const indicator = (variable: number, value: number): InputUnit => ({ kind: 'indicator', variable, value });
 
 /** The least and greatest number of values that the input's variable may have; 0 is a real variable. Checks the parameters. */
