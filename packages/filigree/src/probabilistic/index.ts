@@ -54,4 +54,5 @@ export { type SampleOptions, sampleRows } from './sample.js';
 export { readSdd } from './sdd.js';
 export { smooth } from './smooth.js';
 export { softEvidence } from './soft-evidence.js';
+export { probabilisticGraph } from './to-circuit.js';
 export { readVtree, type Vtree } from './vtree.js';
