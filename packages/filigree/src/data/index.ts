@@ -1,1 +1,3 @@
+export { batchesOf, type Dataset, inOrder, type Split, splitAt, subset } from './dataset.js';
+export { type GlyphOptions, glyphs } from './glyphs.js';
 export { firstRows, readTable, type Table, tableOf } from './table.js';
