@@ -1,7 +1,7 @@
 import type { Edit, Rewirer } from '../sparse/index.js';
 import { SparseTensor } from '../sparse/index.js';
 import { Layout } from '../sparse/layout.js';
-import { Random, tensor } from '../tensor/index.js';
+import { Random, type Tensor, tensor } from '../tensor/index.js';
 import { unscoped } from '../tensor/scope.js';
 import type { RewireRecord, Trainable } from './fit-options.js';
 import type { Optimiser } from './optimiser.js';
@@ -51,21 +51,22 @@ async function applyEdit<B>(
   random: Random,
 ): Promise<Omit<RewireRecord, 'step'>> {
   const { layout, values } = weight;
-  const { next, from } = layout.support.edit(edit.drop, edit.add);
-  const after = new Layout(next, layout.spec);
-  const carry = async (packed: ArrayLike<number>, fresh: () => number) => {
-    const carried = new Float64Array(after.size);
-    for (let slot = 0; slot < from.length; slot++) {
-      carried[after.places[slot]] = from[slot] < 0 ? fresh() : packed[layout.places[from[slot]]];
-    }
-    return unscoped(() => tensor(carried, [after.size], undefined, values.device));
-  };
+  const moved = layout.support.edit(edit.drop, edit.add);
+  const after = new Layout(moved.next, layout.spec);
+  const carried = async (packed: Tensor) => after.carry(layout, await packed.data(), 0, moved);
+  const onDevice = (data: ArrayLike<number>) => unscoped(() => tensor(data, [after.size], undefined, values.device));
   const slots = [];
-  for (const slot of optimiser.state(name, weight)) slots.push(await carry(await slot.data(), () => 0));
+  for (const slot of optimiser.state(name, weight)) slots.push(onDevice(await carried(slot)));
+  const numbers = await carried(values);
   const { start } = edit;
-  const moved = await carry(await values.data(), start ? () => start(random) : () => 0);
-  const replacement = unscoped(() => new SparseTensor(moved, after));
+  if (start) {
+    for (const key of edit.add) {
+      const slot = after.support.slotOf(Math.floor(key / after.cols), key % after.cols);
+      numbers[after.places[slot]] = start(random);
+    }
+  }
+  const replacement = unscoped(() => new SparseTensor(onDevice(numbers), after));
   optimiser.setState(name, slots);
   replaceWeight(model, name, replacement);
-  return { name, dropped: edit.drop.length, grown: edit.add.length, size: next.size };
+  return { name, dropped: edit.drop.length, grown: edit.add.length, size: moved.next.size };
 }

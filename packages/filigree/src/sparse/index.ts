@@ -10,6 +10,7 @@ export { loadSparse, type StoredSparse, storeSparse } from './files.js';
 export { Layout, type LayoutStatistics } from './layout.js';
 export { sparseLinear } from './linear.js';
 export { type LayoutSpec, layoutName, parseLayout } from './packing.js';
+export { type NmSpec, nmMask, Projection, type ProjectOptions, project, projectedLinear } from './project.js';
 export { randomFanIn, randomTopology } from './random-topology.js';
 export {
   coverage,

@@ -35,7 +35,7 @@ export interface RewireContext {
 /** Slots that go, keys `row * cols + column` that come (a place that is in both comes back new), and the value they start with. */
 export interface Edit {
   readonly drop: ArrayLike<number>;
-  readonly add: ArrayLike<number>;
+  readonly add: Float64Array;
   readonly start?: (random: Random) => number;
 }
 
