@@ -1,7 +1,15 @@
 import { InputError } from '../errors.js';
-import type { LayoutSpec, Topology } from '../sparse/index.js';
-import { type Layout, SparseTensor } from '../sparse/index.js';
-import { Layout as PackedLayout } from '../sparse/layout.js';
+import {
+  Layout,
+  type LayoutSpec,
+  type NmSpec,
+  type Projection,
+  type ProjectOptions,
+  project,
+  projectedLinear,
+  SparseTensor,
+  type Topology,
+} from '../sparse/index.js';
 import {
   crossEntropy,
   mean,
@@ -43,6 +51,11 @@ export interface MlpOptions {
   readonly topologies?: readonly (Topology | undefined)[];
   /** How sparse weights are packed. */
   readonly layout?: LayoutSpec;
+  /**
+   * Dense weights of which only the largest `n` of every `m` inputs compute (see `project`); the last layer is left out.
+   * `pull` decays what does not compute (SR-STE).
+   */
+  readonly projection?: Omit<NmSpec, 'kind'> & ProjectOptions & { readonly pull?: number };
   /** Share of the probability that the loss spreads over all classes. */
   readonly labelSmoothing?: number;
   /** Standard deviation of initial weights; by default `sqrt(2 / fan-in)` of each neuron, in the inputs that it has (He et al. 2015). */
@@ -57,9 +70,11 @@ export interface MlpOptions {
 export class Mlp {
   readonly parameters = new Map<string, Parameter>();
   readonly layers: number;
+  /** Of layers whose weights are projected. */
+  readonly projections = new Map<number, Projection>();
 
   constructor(readonly options: MlpOptions) {
-    const { sizes, topologies = [], layout, seed = 0, deviation } = options;
+    const { sizes, topologies = [], layout, projection, seed = 0, deviation } = options;
     if (sizes.length < 2 || sizes.some((n) => !(Number.isInteger(n) && n > 0))) {
       throw new InputError(`the sizes of a network are two or more whole numbers, such as 784, 300, 10; not ${sizes}`);
     }
@@ -75,9 +90,12 @@ export class Mlp {
         }
         const layerSeed = seed * 1000 + l;
         const weight = topology
-          ? sparseWeight(new PackedLayout(topology, layout), layerSeed, deviation)
+          ? sparseWeight(new Layout(topology, layout), layerSeed, deviation)
           : denseWeight(out, inputs, layerSeed, deviation);
         this.parameters.set(`layers.${l}.weight`, weight);
+        if (projection && l < this.layers - 1 && !(weight instanceof SparseTensor)) {
+          this.projections.set(l, project(weight, { kind: 'nm', n: projection.n, m: projection.m }, projection));
+        }
         this.parameters.set(`layers.${l}.bias`, zeros([out]));
       }
     });
@@ -88,7 +106,13 @@ export class Mlp {
     const activation = activations[this.options.activation ?? 'relu'];
     let state = x;
     for (let l = 0; l < this.layers; l++) {
-      const y = linear(state, this.weight(l), this.parameters.get(`layers.${l}.bias`) as Tensor);
+      const bias = this.parameters.get(`layers.${l}.bias`) as Tensor;
+      const projection = this.projections.get(l);
+      // The weight may have changed since the last run.
+      projection?.update();
+      const y = projection
+        ? projectedLinear(state, projection, bias, { pull: this.options.projection?.pull })
+        : linear(state, this.weight(l), bias);
       state = l === this.layers - 1 ? y : activation(y);
     }
     return state;
@@ -115,6 +139,7 @@ export class Mlp {
   }
 
   dispose(): void {
+    for (const projection of this.projections.values()) projection.dispose();
     for (const parameter of this.parameters.values()) parameter.dispose();
     this.parameters.clear();
   }

@@ -3,6 +3,7 @@ import { nodePlatform } from './platform.js';
 
 setPlatform(nodePlatform);
 
+export { openDataset } from './datasets.js';
 export { type EngineSettings, startEngine } from './engine.js';
 export { folderFiles } from './files.js';
 export { type HubOptions, hubFiles, isHubId } from './hub.js';

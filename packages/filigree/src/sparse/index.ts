@@ -6,6 +6,7 @@ export {
   ratiosOf,
   setCounts,
 } from './allocate.js';
+export { anySupport, type Constraint, fanInSupport, nmGroups, sameFanIn, within } from './constraint.js';
 export { loadSparse, type StoredSparse, storeSparse } from './files.js';
 export { Layout, type LayoutStatistics } from './layout.js';
 export { sparseLinear } from './linear.js';

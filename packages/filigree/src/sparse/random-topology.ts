@@ -32,12 +32,17 @@ export function randomFanIn(rows: number, cols: number, fan: number, random: Ran
   );
 }
 
-/** `count` places, ascending keys, that `topology` does not have. Throws InputError where there are fewer. */
-export function drawFree(topology: Topology, count: number, random: Random): Float64Array {
+/** `count` places, ascending keys, that `topology` does not have, and `allowed` has. Throws InputError where there are fewer. */
+export function drawFree(topology: Topology, count: number, random: Random, allowed?: Topology): Float64Array {
   const { rows, cols, size } = topology;
+  const keys = topology.keys();
+  if (allowed) {
+    const taken = new Set(keys);
+    const free = allowed.keys().filter((key) => !taken.has(key));
+    return draw(free.length, count, random).map((k) => free[k]);
+  }
   const ranks = draw(rows * cols - size, count, random);
   // The r-th free place: walk the weights in order, each of which moves the ranks behind it up by one.
-  const keys = topology.keys();
   let passed = 0;
   return ranks.map((rank) => {
     while (passed < size && keys[passed] <= rank + passed) passed++;

@@ -59,8 +59,10 @@ export interface DropAndGrowOptions {
   until?: number;
   /** Slots to drop, of about this share of the weights. */
   drop: (context: RewireContext, fraction: number) => Int32Array;
-  /** How missing weights are chosen: at random among free places, or with the largest score. */
-  grow: 'random' | Score;
+  /** How missing weights are chosen: at random among free places, or with the largest score, which may be made for each rewiring. */
+  grow: 'random' | Score | { gradient: boolean; visits?: boolean; score: (context: RewireContext) => Promise<Score> };
+  /** Places that a weight may have, by its name; all by default. */
+  within?: (name: string) => Topology | undefined;
   /** Value of a new weight: 0 by default. */
   start?: (random: Random) => number;
   /** Counts for every place in how many rounds it was active, as scores by exploration and `coverage` need. */
@@ -72,7 +74,7 @@ export interface DropAndGrowOptions {
  * which then keeps its value and its state; growing at random always starts anew.
  */
 export function dropAndGrow(options: DropAndGrowOptions): Rewirer {
-  const { name = 'drop and grow', fraction, every, until = 1, drop, grow, start } = options;
+  const { name = 'drop and grow', fraction, every, until = 1, drop, grow, start, within } = options;
   const visits = options.visits || (grow !== 'random' && grow.visits === true);
   return {
     name,
@@ -83,12 +85,11 @@ export function dropAndGrow(options: DropAndGrowOptions): Rewirer {
       const { topology, random } = context;
       if (visits) countVisits(context);
       const gone = drop(context, fraction(context.t));
-      if (grow === 'random') {
-        const { next: kept } = topology.edit(gone, []);
-        return { drop: gone, add: drawFree(kept, gone.length, random), start };
-      }
       const { next: kept } = topology.edit(gone, []);
-      const chosen = await growByScore(context, kept, gone.length, grow);
+      const allowed = within?.(context.name);
+      if (grow === 'random') return { drop: gone, add: drawFree(kept, gone.length, random, allowed), start };
+      const score = 'score' in grow ? await grow.score(context) : grow;
+      const chosen = await growByScore(context, kept, gone.length, score, allowed);
       return { ...withoutReturns(topology, gone, chosen), start };
     },
   };
@@ -139,11 +140,18 @@ export function dropTwoSided({ values }: RewireContext, fraction: number): Int32
   return Int32Array.from(gone).sort();
 }
 
-/** The `count` places outside of `kept` with the largest score. */
-async function growByScore(context: RewireContext, kept: Topology, count: number, score: Score): Promise<Float64Array> {
+/** The `count` places outside of `kept`, and where given of `allowed`, with the largest score. */
+async function growByScore(
+  context: RewireContext,
+  kept: Topology,
+  count: number,
+  score: Score,
+  allowed: Topology | undefined,
+): Promise<Float64Array> {
   const { rows, cols } = kept;
+  const { memory, round } = context;
   const best = new Largest(count);
-  const visited = score.visits ? visitsOf(context) : undefined;
+  let visited = 0;
   const offer = (i: number, gradients: ArrayLike<number> | undefined, at: number): void => {
     let slot = kept.pointers[i];
     for (let j = 0; j < cols; j++) {
@@ -151,9 +159,13 @@ async function growByScore(context: RewireContext, kept: Topology, count: number
         slot++;
         continue;
       }
-      const key = i * cols + j;
-      const gradient = gradients ? gradients[at + j] : 0;
-      best.offer(key, score.of({ value: 0, gradient, visits: visited?.get(key) ?? 0, round: context.round }));
+      if (allowed && allowed.slotOf(i, j) < 0) continue;
+      let visits = 0;
+      if (score.visits) {
+        while (visited < memory.rows.length && before(memory, visited, i, j)) visited++;
+        if (memory.rows[visited] === i && memory.columns[visited] === j) visits = memory.counts[visited];
+      }
+      best.offer(i * cols + j, score.of({ value: 0, gradient: gradients ? gradients[at + j] : 0, visits, round }));
     }
   };
   if (context.gradient) {
@@ -164,28 +176,33 @@ async function growByScore(context: RewireContext, kept: Topology, count: number
   return best.result();
 }
 
+/** Whether remembered place `k` comes before row `i`, column `j`. */
+const before = ({ rows, columns }: RewirerMemory, k: number, i: number, j: number): boolean =>
+  rows[k] < i || (rows[k] === i && columns[k] < j);
+
+const none = new Int32Array(0);
+
 /** Adds 1 to the count of every active place; places never active take no memory. */
 function countVisits({ topology, memory }: RewireContext): void {
-  const keys = topology.keys();
-  const { rows = new Int32Array(0), columns = new Int32Array(0), counts = new Int32Array(0) } = memory;
-  const merged: [number, number, number][] = [];
-  let old = 0;
-  const oldKey = (k: number): number => (k < rows.length ? rows[k] * topology.cols + columns[k] : Infinity);
-  for (const key of keys) {
-    while (oldKey(old) < key) merged.push([rows[old], columns[old], counts[old++]]);
-    const before = oldKey(old) === key ? counts[old++] : 0;
-    merged.push([Math.floor(key / topology.cols), key % topology.cols, before + 1]);
+  const { rows = none, columns = none, counts = none } = memory;
+  const most = rows.length + topology.size;
+  const next = { rows: new Int32Array(most), columns: new Int32Array(most), counts: new Int32Array(most) };
+  let [old, size] = [0, 0];
+  const put = (row: number, column: number, count: number): void => {
+    next.rows[size] = row;
+    next.columns[size] = column;
+    next.counts[size++] = count;
+  };
+  for (let i = 0; i < topology.rows; i++) {
+    for (let slot = topology.pointers[i]; slot < topology.pointers[i + 1]; slot++) {
+      const j = topology.indices[slot];
+      while (old < rows.length && before({ rows, columns }, old, i, j)) put(rows[old], columns[old], counts[old++]);
+      const known = old < rows.length && rows[old] === i && columns[old] === j;
+      put(i, j, known ? counts[old++] + 1 : 1);
+    }
   }
-  while (old < rows.length) merged.push([rows[old], columns[old], counts[old++]]);
-  memory.rows = Int32Array.from(merged, (m) => m[0]);
-  memory.columns = Int32Array.from(merged, (m) => m[1]);
-  memory.counts = Int32Array.from(merged, (m) => m[2]);
-}
-
-/** In how many rounds each place was active, by key. */
-function visitsOf({ topology, memory }: RewireContext): Map<number, number> {
-  const { rows, columns, counts } = memory;
-  return new Map(Array.from(rows, (row, k) => [row * topology.cols + columns[k], counts[k]]));
+  while (old < rows.length) put(rows[old], columns[old], counts[old++]);
+  for (const part of ['rows', 'columns', 'counts'] as const) memory[part] = next[part].slice(0, size);
 }
 
 /** Share of all places that were active in some round (Liu et al. 2021), where visits are counted. */

@@ -28,14 +28,14 @@ export const magnitude: Score = { name: 'magnitude', gradient: false, of: ({ val
 export const gradientSize: Score = { name: 'gradient', gradient: true, of: ({ gradient }) => Math.abs(gradient) };
 
 /**
- * Exploration and exploitation (Huang et al. 2023): `|dL/dw| + c ln(t) / (N + eps)` in round `t`, where `N` counts the rounds in
- * which the place was active.
+ * Exploration and exploitation (Huang et al. 2023): `|dL/dw| + c ln(1 + t) / (N + eps)` in round `t` = 1, 2, …, where `N` counts
+ * the rounds in which the place was active.
  */
 export const explore = (c: number, eps = 1): Score => ({
   name: 'explore',
   gradient: true,
   visits: true,
-  of: ({ gradient, visits, round }) => Math.abs(gradient) + (c * Math.log(round)) / (visits + eps),
+  of: ({ gradient, visits, round }) => Math.abs(gradient) + (c * Math.log(1 + round)) / (visits + eps),
 });
 
 /** Scores of the weights by slot. Throws TypeError for a score that needs more than their values. */
