@@ -5,7 +5,6 @@ setPlatform(nodePlatform);
 
 export { type EngineSettings, startEngine } from '../tensor/index.js';
 export { openDataset } from './datasets.js';
-export { type EngineSettings, startEngine } from './engine.js';
 export { folderFiles } from './files.js';
 export { type HubOptions, hubFiles, isHubId } from './hub.js';
 export { openModelFiles } from './open.js';

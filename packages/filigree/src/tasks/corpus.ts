@@ -1,8 +1,13 @@
 import { Random } from '../tensor/random.js';
+import { code } from './code.js';
+import { gifts } from './gifts.js';
+import { herd } from './herds.js';
+import { jobs } from './jobs.js';
 import { list } from './lists.js';
 import { rhyme } from './rhymes.js';
 import { talk } from './sayings.js';
 import { type NameKind, story } from './stories.js';
+import { years } from './years.js';
 
 /** One kind of passage in the training text and how often it is drawn, relative to the others. */
 export interface Ingredient {
@@ -17,6 +22,11 @@ export const mixture: readonly Ingredient[] = [
   { name: 'rhymes', weight: 4, passage: rhyme },
   { name: 'lists', weight: 3, passage: list },
   { name: 'sayings', weight: 2, passage: talk },
+  { name: 'gifts', weight: 4, passage: gifts },
+  { name: 'years', weight: 2, passage: years },
+  { name: 'code', weight: 2, passage: code },
+  { name: 'jobs', weight: 2, passage: jobs },
+  { name: 'herds', weight: 4, passage: herd },
 ];
 
 /** What text to write. */

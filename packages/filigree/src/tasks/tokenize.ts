@@ -116,7 +116,11 @@ export function taskPairs(task: Task, tokenizer: Tokenizer | undefined, options:
   const dropped: Record<string, number> = {};
   const seen = new Set<string>();
   let left = PATIENCE * count + 100;
-  for (const text of task.texts({ seed, part, oneToken: (word) => isOneToken(tokenizer, word) })) {
+  const continues = (prompt: string, answer: string): boolean =>
+    typeof answerToken(tokenizer, prompt, answer) === 'number';
+  // A word is asked about behind another one, because some tokenizers treat the beginning of a text differently.
+  const oneToken = (word: string): boolean => continues('So', word);
+  for (const text of task.texts({ seed, part, oneToken, continues })) {
     if (pairs.length >= count || left-- <= 0) break;
     const key = JSON.stringify([text.clean, text.corrupt]);
     if (seen.has(key)) continue;
@@ -132,10 +136,4 @@ export function taskPairs(task: Task, tokenizer: Tokenizer | undefined, options:
   throw new InputError(
     `No pair of the task "${task.name}" fits this model's tokenizer (${why}). Try another task or a JSONL file.`,
   );
-}
-
-/** Whether a word, given with the space before it, is one token in the middle of a text. */
-function isOneToken(tokenizer: Tokenizer, word: string): boolean {
-  // Asked behind another word, because some tokenizers treat the beginning of a text differently.
-  return typeof answerToken(tokenizer, 'So', word) === 'number';
 }

@@ -1,4 +1,4 @@
-export { accuracy } from './accuracy.js';
+export { accuracy, type Judged } from './accuracy.js';
 export { bdwp } from './bdwp.js';
 export { classAccuracy, mlpShapes, randomTopologies } from './classifier.js';
 export {

@@ -36,9 +36,8 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const tokenizerFiles = trainTokenizer(take(corpus({ seed, names: 'paired' }), recipe.tokenizer.documents), {
-    size: recipe.tokenizer.size,
-  });
+  const { documents, ...tokenizerOptions } = recipe.tokenizer;
+  const tokenizerFiles = trainTokenizer(take(corpus({ seed, names: 'paired' }), documents), tokenizerOptions);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
