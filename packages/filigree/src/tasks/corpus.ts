@@ -61,3 +61,8 @@ export function* corpus({
     }
   }
 }
+
+/** Passages for training the tokenizer of our own model: every ingredient equally often, so that the words of the rare ones are tokens too. */
+export function tokenizerText(seed: number): Generator<string, never> {
+  return corpus({ seed, names: 'paired', ingredients: mixture.map((ingredient) => ({ ...ingredient, weight: 1 })) });
+}

@@ -42,12 +42,12 @@ function subject(d: Random, pool: readonly string[]): { text: string; many: bool
 }
 
 /** What stands between a subject and its verb, with a noun of either number: " behind the dogs", " that the dogs see", or nothing. */
-function aside(d: Random, pool: readonly string[]): string {
+function aside(d: Random, pool: readonly string[], clause: (many: boolean) => string): string {
   const roll = d.uniform();
   if (roll < 0.3) return '';
   const { text, many } = subject(d, pool);
   if (roll < 0.65) return ` ${d.pick(prepositions)} the ${text}`;
-  return ` that the ${text} ${form(d.pick(clauseVerbs), many)}`;
+  return ` that the ${text} ${clause(many)}`;
 }
 
 function present(d: Random): string {
@@ -59,7 +59,7 @@ function present(d: Random): string {
     () =>
       `${form(d.pick([...clauseVerbs, heldClauseVerb, heldClauseVerb]), many)} the ${d.pick([...foods, ...things])}`,
   ])();
-  return `The ${text}${aside(d, nouns)} ${does}.`;
+  return `The ${text}${aside(d, nouns, (isMany) => form(d.pick(clauseVerbs), isMany))} ${does}.`;
 }
 
 function past(d: Random): string {
@@ -67,14 +67,15 @@ function past(d: Random): string {
   const { text, many } = subject(d, all);
   const start = many ? d.pick(['The', 'The', 'Two', 'Some', 'Many']) : d.pick(['The', 'The', 'One', 'A']);
   const rest = d.pick([`near the ${d.pick(places)}`, `at the ${d.pick(places)}`, d.pick(feelings)]);
-  return `${start} ${text}${aside(d, all)} ${many ? 'were' : 'was'} ${rest}.`;
+  // In the past tense only "was" and "were" tell one from many.
+  const between = aside(d, all, () => d.pick(['saw', 'found', 'liked', 'had']));
+  return `${start} ${text}${between} ${many ? 'were' : 'was'} ${rest}.`;
 }
 
 /**
- * Two to four sentences whose verbs agree with their nouns: "The cat behind the dogs sleeps. The dolls that the boy sees were sad."
+ * Two to four sentences whose verbs agree with their nouns: "The cat behind the dogs sleeps. The hens that the duck saw were sad."
  *
- * Held out of it: the nouns in `heldNouns` as subjects of the verbs in `verbs` (they were, one or many, and see in relative clauses);
- * "near" before a noun that is no place; "like" in a relative clause.
+ * Held out of it: the nouns in `heldNouns` as subjects of a verb in the present tense; "near" before a noun that is no place; "like" in a relative clause.
  */
 export function herd(d: Random): string {
   return Array.from({ length: 2 + d.integer(3) }, () => (d.uniform() < 0.35 ? past(d) : present(d))).join(' ');

@@ -5,7 +5,7 @@ import { createTokenizer, type Tokenizer } from '../nn/tokenizer.js';
 import { type TokenizerFiles, trainTokenizer } from '../nn/train-tokenizer.js';
 import { Transformer } from '../nn/transformer.js';
 import { randomParameters } from '../nn/weights.js';
-import { corpus, mixture } from '../tasks/corpus.js';
+import { corpus, tokenizerText } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
@@ -35,10 +35,7 @@ export interface TrainedModel {
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
   const { documents, ...tokenizerOptions } = recipe.tokenizer;
-  // Every ingredient equally often, so that the words of the rare ones are tokens as well.
-  const ingredients = mixture.map((ingredient) => ({ ...ingredient, weight: 1 }));
-  const sample = take(corpus({ seed, names: 'paired', ingredients }), documents);
-  const tokenizerFiles = trainTokenizer(sample, tokenizerOptions);
+  const tokenizerFiles = trainTokenizer(take(tokenizerText(seed), documents), tokenizerOptions);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
