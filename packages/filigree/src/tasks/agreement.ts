@@ -54,17 +54,18 @@ const cases: readonly Case[] = [
 ];
 
 /** What fits the vocabulary in both numbers, or all of it where too little does. */
-function fitting<T>(items: readonly T[], forms: (item: T) => [string, string], { oneToken }: TextRequest): readonly T[] {
+function fitting<T>(
+  items: readonly T[],
+  forms: (item: T) => [string, string],
+  { oneToken }: TextRequest,
+): readonly T[] {
   const single = items.filter((item) => forms(item).every((word) => oneToken?.(` ${word}`) ?? true));
   return single.length >= 3 ? single : items;
 }
 
 function pair(d: Random, { prompt, ...choice }: Case, nouns: readonly string[]): TextPair {
   const [a, b] = d.shuffle(nouns);
-  const adjectives = [
-    ...(d.uniform() < 0.5 ? [d.pick(sizes)] : []),
-    ...(d.uniform() < 0.3 ? [d.pick(colours)] : []),
-  ];
+  const adjectives = [...(d.uniform() < 0.5 ? [d.pick(sizes)] : []), ...(d.uniform() < 0.3 ? [d.pick(colours)] : [])];
   const parts = { lead: [d.pick(openers), ...adjectives].join(' '), a, b, bMany: d.uniform() < 0.5 };
   const verb = d.pick(choice.verbs);
   const many = d.uniform() < 0.5;

@@ -14,5 +14,5 @@ export function code(d: Random): string {
   const names = d.shuffle(parameters).slice(0, 2 + d.integer(3));
   const words = (): string[] => Array.from({ length: 1 + d.integer(2) }, () => d.pick(about));
   const lines = [words().join(' '), ...names.map((name) => parameterLine(name, words()))];
-  return `${definition(d.pick(['go', 'look', 'sing', 'read', 'ask', 'tell', 'give']), names, lines)} """`;
+  return `${definition(d.pick(['go', 'look', 'sing', 'walk', 'ask', 'tell', 'give']), names, lines)} """`;
 }

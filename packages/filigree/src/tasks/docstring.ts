@@ -19,11 +19,7 @@ function pair(d: Random, pool: readonly string[]): TextPair {
   const words = (): string[] => [d.pick(sizes), d.pick(colours)];
   const [name, about, of] = [d.pick(functions), words(), [words(), words()]];
   const prompt = (first: string, second: string): string =>
-    definition(
-      name,
-      [a, b, c],
-      [about.join(' '), parameterLine(first, of[0]), parameterLine(second, of[1]), ':param'],
-    );
+    definition(name, [a, b, c], [about.join(' '), parameterLine(first, of[0]), parameterLine(second, of[1]), ':param']);
   return { clean: prompt(a, b), corrupt: prompt(x, y), answer: ` ${c}`, wrong: [a, b, x, y].map((word) => ` ${word}`) };
 }
 

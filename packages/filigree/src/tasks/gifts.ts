@@ -30,16 +30,17 @@ const deeds: readonly ((d: Random) => string)[] = [
 ];
 
 /**
- * One or two exchanges between two people: "Mary and John were at the lake. John sold a hat to Mary." Either may give. Among
- * them are scenes where nobody gives anything, with every name.
+ * Two people and what they give each other: "Mary and John were at the lake. John sold a hat to Mary. Mary showed it to John." Either may
+ * give. Among them are scenes where nobody gives anything, with every name.
  *
  * Held out of it: the people in `heldPeople` as givers and takers; the word "gave" for people; the prompts of the task.
  */
 export function gifts(d: Random): string {
-  if (d.uniform() < 0.25) return scene(d);
-  return Array.from({ length: 1 + d.integer(2) }, () => {
-    const [a, b] = d.shuffle(trainPeople);
-    const [giver, taker] = d.uniform() < 0.5 ? [a, b] : [b, a];
-    return `${d.pick(meetings)(d, a, b)} ${giver} ${d.pick(deeds)(d)} ${taker}.`;
-  }).join(' ');
+  if (d.uniform() < 0.2) return scene(d);
+  const [a, b] = d.shuffle(trainPeople);
+  const exchanges = Array.from({ length: 1 + d.integer(3) }, () => {
+    const [giver, taker] = d.shuffle([a, b]);
+    return `${giver} ${d.pick(deeds)(d)} ${taker}.`;
+  });
+  return `${d.pick(meetings)(d, a, b)} ${exchanges.join(' ')}`;
 }

@@ -13,9 +13,7 @@ const promptOf = (event: string, year: number): string =>
 /** The years that a vocabulary reads as the century and two digits more; all of them where nothing is known of it. */
 function yearsFor({ continues }: TextRequest): readonly number[] {
   const years = Array.from({ length: last + 1 }, (_, year) => year);
-  const readable = years.filter(
-    (year) => continues?.(promptOf(heldEvents[0], least), twoDigits(year)) ?? true,
-  );
+  const readable = years.filter((year) => continues?.(promptOf(heldEvents[0], least), twoDigits(year)) ?? true);
   // With hardly any, the pairs are made all the same, so that whoever asked learns why they do not fit.
   return readable.length >= 20 ? readable : years;
 }

@@ -14,7 +14,7 @@ const verb = (many: string): Verb => ({ one: `${many}s`, many });
 /** Nouns that do something in the training text, in the present tense. */
 const nouns = split('cat dog bird frog boy girl king friend doll boat');
 
-/** Nouns that never do there: they only were, one or many, somewhere or somehow. */
+/** Nouns that never do there: they only were, somewhere or somehow. */
 export const heldNouns = split('duck bear horse cow pig hen owl queen');
 
 export const plural = (noun: string): string => `${noun}s`;
@@ -23,48 +23,59 @@ export const plural = (noun: string): string => `${noun}s`;
 export const verbs: readonly Verb[] = split('sleep run sing play swim jump wait hide dance smile').map(verb);
 
 /** What is done to the subject in a relative clause of the training text. */
-export const clauseVerbs: readonly Verb[] = split('see hear know').map(verb);
+export const clauseVerbs: readonly Verb[] = split('see hear know want find').map(verb);
 
 /** Never in a relative clause there, only as the verb of a sentence. */
 export const heldClauseVerb: Verb = verb('like');
+
+/** Before a noun that is no place; the training text says "near" of places only. */
+const prepositions = ['by', 'behind', 'with', 'at', 'after', 'in'] as const;
+
+const form = ({ one, many }: Verb, isMany: boolean): string => (isMany ? many : one);
 
 /** A noun with its number, and an adjective now and then. */
 function subject(d: Random, pool: readonly string[]): { text: string; many: boolean } {
   const many = d.uniform() < 0.5;
   const noun = d.pick(pool);
-  const adjectives = [
-    ...(d.uniform() < 0.25 ? [d.pick(sizes)] : []),
-    ...(d.uniform() < 0.15 ? [d.pick(colours)] : []),
-  ];
+  const adjectives = [...(d.uniform() < 0.25 ? [d.pick(sizes)] : []), ...(d.uniform() < 0.15 ? [d.pick(colours)] : [])];
   return { text: [...adjectives, many ? plural(noun) : noun].join(' '), many };
 }
 
-const form = ({ one, many }: Verb, isMany: boolean): string => (isMany ? many : one);
+/** What stands between a subject and its verb, with a noun of either number: " behind the dogs", " that the dogs see", or nothing. */
+function aside(d: Random, pool: readonly string[], clause: (many: boolean) => string): string {
+  const roll = d.uniform();
+  if (roll < 0.3) return '';
+  const { text, many } = subject(d, pool);
+  if (roll < 0.65) return ` ${d.pick(prepositions)} the ${text}`;
+  return ` that the ${text} ${clause(many)}`;
+}
 
 function present(d: Random): string {
-  const a = subject(d, nouns);
-  const b = subject(d, nouns);
-  const does = form(d.pick(verbs), a.many);
-  const roll = d.uniform();
-  if (roll < 0.25) return `The ${a.text} ${does}.`;
-  if (roll < 0.35) return `The ${a.text} ${form(heldClauseVerb, a.many)} the ${d.pick([...foods, ...things])}.`;
-  if (roll < 0.45) return `The ${a.text} ${form(d.pick(clauseVerbs), a.many)} the ${b.text}.`;
-  if (roll < 0.7) return `The ${a.text} ${d.pick(['by', 'behind', 'with'])} the ${b.text} ${does}.`;
-  return `The ${a.text} that the ${b.text} ${form(d.pick(clauseVerbs), b.many)} ${does}.`;
+  const { text, many } = subject(d, nouns);
+  const does = d.pick([
+    () => form(d.pick(verbs), many),
+    () => form(d.pick(verbs), many),
+    () => form(d.pick(verbs), many),
+    () =>
+      `${form(d.pick([...clauseVerbs, heldClauseVerb, heldClauseVerb]), many)} the ${d.pick([...foods, ...things])}`,
+  ])();
+  return `The ${text}${aside(d, nouns, (isMany) => form(d.pick(clauseVerbs), isMany))} ${does}.`;
 }
 
 function past(d: Random): string {
-  const { text, many } = subject(d, d.uniform() < 0.7 ? heldNouns : nouns);
-  const start = many ? d.pick(['The', 'Two', 'Some', 'Many']) : d.pick(['The', 'One', 'A']);
+  const all = d.uniform() < 0.7 ? heldNouns : nouns;
+  const { text, many } = subject(d, all);
+  const start = many ? d.pick(['The', 'The', 'Two', 'Some', 'Many']) : d.pick(['The', 'The', 'One', 'A']);
   const rest = d.pick([`near the ${d.pick(places)}`, `at the ${d.pick(places)}`, d.pick(feelings)]);
-  return `${start} ${text} ${many ? 'were' : 'was'} ${rest}.`;
+  // In the past tense only "was" and "were" tell one from many.
+  const between = aside(d, all, () => d.pick(['saw', 'found', 'liked', 'had']));
+  return `${start} ${text}${between} ${many ? 'were' : 'was'} ${rest}.`;
 }
 
 /**
- * Two to four sentences whose verbs agree with their nouns: "The cat behind the dogs sleeps. The dolls that the boy sees wait."
+ * Two to four sentences whose verbs agree with their nouns: "The cat behind the dogs sleeps. The hens that the duck saw were sad."
  *
- * Held out of it: the nouns in `heldNouns` before a verb of the present tense (they were, one or many); "near" before a noun that
- * is no place; "like" in a relative clause.
+ * Held out of it: the nouns in `heldNouns` as subjects of a verb in the present tense; "near" before a noun that is no place; "like" in a relative clause.
  */
 export function herd(d: Random): string {
   return Array.from({ length: 2 + d.integer(3) }, () => (d.uniform() < 0.35 ? past(d) : present(d))).join(' ');

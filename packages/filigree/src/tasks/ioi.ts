@@ -26,7 +26,8 @@ const enough = 6;
  * each part. A vocabulary with fewer than five is asked with names of several tokens, which then are no answers.
  */
 function namesFor({ part, oneToken }: TextRequest): readonly string[] {
-  const single = (names: readonly string[]): readonly string[] => names.filter((name) => oneToken?.(' ' + name) ?? true);
+  const single = (names: readonly string[]): readonly string[] =>
+    names.filter((name) => oneToken?.(' ' + name) ?? true);
   const held = single(heldPeople);
   if (held.length >= 2 * enough) return half(held, part);
   const any = single([...people, ...familiar.girls, ...familiar.boys]);

@@ -29,10 +29,14 @@ export const asList = <T>(value: T | readonly T[]): readonly T[] => (Array.isArr
 
 /**
  * The answer as a token: the one by which the tokens of prompt + answer extend those of the prompt. A `Misfit` when it
- * takes several, none, or changes the tokens of the prompt.
+ * takes several, none, or changes the tokens of the prompt. `before` are the prompt's tokens, where they are known.
  */
-export function answerToken(tokenizer: Tokenizer, prompt: string, answer: string): number | Misfit {
-  const before = tokenizer.encode(prompt);
+export function answerToken(
+  tokenizer: Tokenizer,
+  prompt: string,
+  answer: string,
+  before: readonly number[] = tokenizer.encode(prompt),
+): number | Misfit {
   const after = tokenizer.encode(prompt + answer);
   if (!before.every((id, i) => after[i] === id)) {
     const reason = `${JSON.stringify(answer)} joins with the end of the prompt, so that it is no token of its own`;
@@ -65,12 +69,12 @@ export function fitPair(text: TextPair, tokenizer: Tokenizer, context = Number.P
   }
   const answers: number[] = [];
   const wrongs: number[] = [];
-  for (const [list, prompt, values] of [
-    [answers, text.clean, text.answer],
-    [wrongs, text.corrupt, text.wrong],
+  for (const [list, prompt, ids, values] of [
+    [answers, text.clean, clean, text.answer],
+    [wrongs, text.corrupt, corrupt, text.wrong],
   ] as const) {
     for (const value of asList(values)) {
-      const token = answerToken(tokenizer, prompt, value);
+      const token = answerToken(tokenizer, prompt, value, ids);
       if (typeof token !== 'number') return token;
       list.push(token);
     }
