@@ -5,7 +5,7 @@ setPlatform(nodePlatform);
 
 export { openDataset } from './datasets.js';
 export { type EngineSettings, startEngine } from './engine.js';
-export { folderFiles } from './files.js';
+export { folderFiles, openFile } from './files.js';
 export { type HubOptions, hubFiles, isHubId } from './hub.js';
 export { openModelFiles } from './open.js';
 export { type OpenedModel, openModel } from './open-model.js';
