@@ -5,13 +5,12 @@ import {
   classAccuracy,
   cosine,
   dstEe,
+  fanInTopologies,
   fit,
   Mlp,
   type MlpOptions,
   type Outcome,
-  Random,
   type Rewirer,
-  randomFanIn,
   randomTopologies,
   rewiringCosine,
   rigl,
@@ -82,11 +81,8 @@ function projectionOf(spec: Spec, { pull }: Budget): MlpOptions['projection'] {
 
 function supportsOf(spec: Spec, sizes: readonly number[], seed: number): Topology[] | undefined {
   if (!('density' in spec)) return undefined;
-  const random = randomTopologies(sizes, spec.density, { seed, allocator: spec.allocator });
-  if (spec.kind !== 'srigl') return random;
-  return random.map(({ rows, cols, size }, l) =>
-    randomFanIn(rows, cols, Math.max(1, Math.round(size / rows)), new Random(seed).fork(`fan-in ${l}`)),
-  );
+  const supports = spec.kind === 'srigl' ? fanInTopologies : randomTopologies;
+  return supports(sizes, spec.density, { seed, allocator: spec.allocator });
 }
 
 /** A network of an arm before training. */

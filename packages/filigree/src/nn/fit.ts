@@ -25,8 +25,7 @@ import { WeightFlows } from './weight-flows.js';
  * that follows gradients is due, a rewiring in its place. The same seed gives the same result to the bit, also when the training was
  * interrupted and began again from its checkpoint.
  *
- * @throws InputError for settings that make no sense, and for a checkpoint of another training
- * @throws Error that names parameter and step when the loss is not finite; the update of that step is not done, and the checkpoint is
+ * @throws InputError for settings that make no sense, for a checkpoint of another training, and, naming parameter and step, when the loss is not finite; the update of that step is not done, and the checkpoint is
  * the last good one
  */
 export async function fit<B>(model: Trainable<B>, data: TrainingData<B>, options: FitOptions): Promise<FitResult> {
@@ -221,7 +220,7 @@ class FitRun<B> {
       return `the largest parameter is ${largest.name}, with ${largest.size.toPrecision(3)}`;
     };
     const kept = this.saved >= 0 ? `; the checkpoint of step ${this.saved} is kept` : '';
-    throw new Error(
+    throw new InputError(
       `the loss is ${loss} at step ${this.state.step + 1}: ${await found()}; lower the learning rate, or clip gradients${kept}`,
     );
   }

@@ -17,6 +17,7 @@ export { type GenerateOptions, generate } from './generate.js';
 export { linear } from './linear.js';
 export { loadTransformer } from './load.js';
 export { type LabelledBatch, Mlp, type MlpOptions } from './mlp.js';
+export { loadMlp, saveMlp } from './mlp-file.js';
 export { Optimiser, type OptimiserSettings, type Parameter } from './optimiser.js';
 export { parameterShapes } from './parameters.js';
 export { resolveSite, siteNames } from './sites.js';

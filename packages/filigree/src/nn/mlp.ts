@@ -73,7 +73,11 @@ export class Mlp {
   /** Of layers whose weights are projected. */
   readonly projections = new Map<number, Projection>();
 
-  constructor(readonly options: MlpOptions) {
+  /** @param parameters those to take over; random ones by default */
+  constructor(
+    readonly options: MlpOptions,
+    parameters?: ReadonlyMap<string, Parameter>,
+  ) {
     const { sizes, topologies = [], layout, projection, seed = 0, deviation } = options;
     if (sizes.length < 2 || sizes.some((n) => !(Number.isInteger(n) && n > 0))) {
       throw new InputError(`the sizes of a network are two or more whole numbers, such as 784, 300, 10; not ${sizes}`);
@@ -89,14 +93,20 @@ export class Mlp {
           );
         }
         const layerSeed = seed * 1000 + l;
-        const weight = topology
-          ? sparseWeight(new Layout(topology, layout), layerSeed, deviation)
-          : denseWeight(out, inputs, layerSeed, deviation);
+        const given = parameters?.get(`layers.${l}.weight`);
+        if (given) checkShape(`layers.${l}.weight`, given, [out, inputs]);
+        const weight = given
+          ? given
+          : topology
+            ? sparseWeight(new Layout(topology, layout), layerSeed, deviation)
+            : denseWeight(out, inputs, layerSeed, deviation);
         this.parameters.set(`layers.${l}.weight`, weight);
         if (projection && l < this.layers - 1 && !(weight instanceof SparseTensor)) {
           this.projections.set(l, project(weight, { kind: 'nm', n: projection.n, m: projection.m }, projection));
         }
-        this.parameters.set(`layers.${l}.bias`, zeros([out]));
+        const bias = parameters?.get(`layers.${l}.bias`) ?? zeros([out]);
+        checkShape(`layers.${l}.bias`, bias, [out]);
+        this.parameters.set(`layers.${l}.bias`, bias);
       }
     });
   }
@@ -143,6 +153,11 @@ export class Mlp {
     for (const parameter of this.parameters.values()) parameter.dispose();
     this.parameters.clear();
   }
+}
+
+function checkShape(name: string, parameter: Parameter, shape: readonly number[]): void {
+  if (parameter.shape.join() === shape.join()) return;
+  throw new InputError(`${name} is of shape [${parameter.shape}], but the network's sizes ask for [${shape}]`);
 }
 
 function denseWeight(out: number, inputs: number, seed: number, deviation = Math.sqrt(2 / inputs)): Tensor {

@@ -72,7 +72,7 @@ export async function storeParameters(
 
 /**
  * All that a training needs to go on to the bit (in f32), as one safetensors file.
- * @throws Error naming the parameter where something is not finite: such a state is not worth keeping
+ * @throws InputError naming the parameter where something is not finite: such a state is not worth keeping
  */
 export async function saveState(
   parameters: ReadonlyMap<string, Parameter>,
@@ -88,7 +88,9 @@ export async function saveState(
   }
   for (const [name, { data }] of tensors) {
     if (data instanceof Float32Array && !data.every(Number.isFinite)) {
-      throw new Error(`${name} is not finite after step ${state.step}; lower the learning rate, or clip gradients`);
+      throw new InputError(
+        `${name} is not finite after step ${state.step}; lower the learning rate, or clip gradients`,
+      );
     }
   }
   const memory: Record<string, string[]> = {};

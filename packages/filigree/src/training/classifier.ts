@@ -1,6 +1,13 @@
 import { type Dataset, inOrder } from '../data/dataset.js';
 import type { Mlp } from '../nn/mlp.js';
-import { type AllocatorName, allocators, type LayerShape, randomTopology, type Topology } from '../sparse/index.js';
+import {
+  type AllocatorName,
+  allocators,
+  type LayerShape,
+  randomFanIn,
+  randomTopology,
+  type Topology,
+} from '../sparse/index.js';
 import { noGrad, Random, scope, tensor } from '../tensor/index.js';
 
 /** Share of samples whose class has the largest logit. */
@@ -34,4 +41,19 @@ export function randomTopologies(
   const shapes = mlpShapes(sizes);
   const counts = allocators[allocator](shapes, density);
   return shapes.map((s, l) => randomTopology(s.out, s.in, counts[l], new Random(seed).fork(`topology ${l}`)));
+}
+
+/** As `randomTopologies`, with the same number of inputs for every neuron of a layer, one at least: where SRigL begins. */
+export function fanInTopologies(
+  sizes: readonly number[],
+  density: number,
+  options: { allocator?: AllocatorName; seed?: number } = {},
+): Topology[] {
+  const { allocator = 'erk', seed = 0 } = options;
+  const shapes = mlpShapes(sizes);
+  const counts = allocators[allocator](shapes, density);
+  return shapes.map((s, l) => {
+    const fan = Math.max(1, Math.round(counts[l] / s.out));
+    return randomFanIn(s.out, s.in, fan, new Random(seed).fork(`topology ${l}`));
+  });
 }
