@@ -6,4 +6,4 @@ export { type PlantedInductionOptions, plantedInduction } from './planted-induct
 export { type PlantedIoiOptions, plantedIoi } from './planted-ioi.js';
 export { findTask, tasks } from './registry.js';
 export type { Pair, Part, Task, TaskMetric, TextPair, TextRequest } from './task.js';
-export { answerToken, type FittedPairs, type Misfit, type PairsOptions, taskPairs } from './tokenize.js';
+export { answerToken, type FittedPairs, fitPair, type Misfit, type PairsOptions, taskPairs } from './tokenize.js';
