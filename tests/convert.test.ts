@@ -45,6 +45,13 @@ describe('convert and compare', () => {
         };
         expect(theirs.cfg).toEqual({ n_layers: 2, n_heads: 4, parallel_attn_mlp: false, d_model: 32 });
         expect(Object.keys(theirs.edges).length).toBe(facts.edges);
+        await json('convert', found, at('x.graph.json'));
+        const graph = await json<{ kept: number; edges: number }>(
+          'convert',
+          at('x.graph.json'),
+          at('graph.circuit.json'),
+        );
+        expect([graph.kept, graph.edges]).toEqual([facts.kept, facts.kept]);
         await json('convert', at('x.mib.json'), at('back.circuit.json'));
         await json('convert', found, at('x.acdc.json'));
         await json('convert', at('x.acdc.json'), at('acdc.circuit.json'), '--model', model);

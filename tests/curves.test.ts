@@ -48,7 +48,7 @@ it('says in one line what is wrong, and writes nothing', () =>
     const out = join(folder, 'm.md');
     writeFileSync(join(folder, 'other.json'), '{"a":1}');
     for (const [args, message] of [
-      [['--tasks', 'pronuon', '--out', out], /Did you mean 'pronoun'/],
+      [['--tasks', 'pronuon', '--out', out], /Did you mean .?pronoun/],
       [['--methods', 'eap,eep', '--out', out], /--methods cannot be "eep"/],
       [['--out', join(folder, 'm.txt')], /must end in \.md/],
       [['--out', join(folder, 'no', 'm.md')], /there is no folder/],

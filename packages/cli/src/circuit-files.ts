@@ -2,6 +2,7 @@ import { circuitSvg, type Theme } from '@filigree/view';
 import { type Command, Option } from 'commander';
 import {
   acdcEdgesText,
+  attributionGraphText,
   type Circuit,
   circuitDot,
   circuitText,
@@ -18,6 +19,7 @@ const endings = {
   circuit: ['.circuit.json'],
   mib: ['.mib.json', '.eap.json'],
   acdc: ['.acdc.json'],
+  graph: ['.graph.json', '.neuronpedia.json'],
   dot: ['.dot', '.gv'],
   svg: ['.svg'],
   png: ['.png'],
@@ -65,6 +67,7 @@ export async function circuitIn(
 ): Promise<string | Uint8Array> {
   if (format === 'circuit') return circuitText(circuit);
   if (format === 'mib') return mibGraphText(circuit, { sign });
+  if (format === 'graph') return attributionGraphText(circuit);
   if (format === 'acdc') return acdcEdgesText(circuit, { sign });
   if (!circuit.edges.kept.includes(true))
     throw new InputError('The circuit keeps no edges, so there is nothing to draw.');

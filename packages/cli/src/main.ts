@@ -15,6 +15,7 @@ import { addLens } from './commands/lens.js';
 import { addLogits } from './commands/logits.js';
 import { addPatch } from './commands/patch.js';
 import { addPc } from './commands/pc.js';
+import { addPrune } from './commands/prune.js';
 import { addTasks } from './commands/tasks.js';
 import { addTrain } from './commands/train.js';
 import { explain } from './failure.js';
@@ -58,6 +59,7 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addLogits,
     addPatch,
     addPc,
+    addPrune,
     addTasks,
     addTrain,
   ];

@@ -28,7 +28,7 @@ export function addConvert(program: Command, run: Run): void {
   const command = program
     .command('convert')
     .description('write a circuit file in another format')
-    .argument('<in>', 'a circuit or scores of filigree, a graph of EAP-IG or MIB, or edges of ACDC')
+    .argument('<in>', 'a circuit or scores of filigree, a graph of EAP-IG, MIB or Neuronpedia, or edges of ACDC')
     .argument('<out>', 'what to write; its ending says the format')
     .summary('write a circuit file in another format')
     .addOption(
@@ -48,8 +48,9 @@ Examples:
   filigree convert pronoun.circuit.json pronoun.svg
   filigree convert pronoun.circuit.json pronoun.png --theme dark
 
-Endings: .circuit.json, .mib.json or .eap.json (graph of EAP-IG and MIB), .acdc.json (edges that ACDC kept), .dot or .gv
-(Graphviz), .svg, .png. ACDC pickles its edges; this writes them as JSON in Python:
+Endings: .circuit.json, .mib.json or .eap.json (graph of EAP-IG and MIB), .acdc.json (edges that ACDC kept), .graph.json or
+.neuronpedia.json (attribution graph of circuit-tracer and Neuronpedia), .dot or .gv (Graphviz), .svg, .png. ACDC pickles its edges;
+this writes them as JSON in Python:
   json.dump([[[c, i.hashable_tuple, p, j.hashable_tuple], e] for (c, i, p, j), e in pickle.load(f)], out)`,
     )
     .action((from: string, to: string, options: ConvertOptions) =>

@@ -1,4 +1,4 @@
-import { type Circuit, readCircuit } from '../circuit/index.js';
+import { type Circuit, isAttributionGraph, readAttributionGraph, readCircuit } from '../circuit/index.js';
 import { InputError } from '../errors.js';
 import { parsePythonJson } from '../validate.js';
 import { readAcdcEdges } from './acdc-edges.js';
@@ -8,11 +8,12 @@ import { readNodeScoreNames } from './node-scores-file.js';
 import { readScoreNames } from './scores-file.js';
 
 /** The kinds of files that circuits are read from. */
-export type CircuitFileKind = 'circuit' | 'mib' | 'acdc' | 'scores';
+export type CircuitFileKind = 'circuit' | 'mib' | 'acdc' | 'scores' | 'graph';
 
 /**
- * Reads a circuit from the text of any file that holds one: our circuit or scores, a graph of EAP-IG or MIB, edges of ACDC. What it
- * is is told from what it holds. Scores alone become a circuit that keeps nothing.
+ * Reads a circuit from the text of any file that holds one: our circuit or scores, a graph of EAP-IG or MIB, edges of ACDC, an
+ * attribution graph of circuit-tracer or Neuronpedia. What it is is told from what it holds. Scores alone become a circuit that keeps
+ * nothing.
  * @param file names the file in messages
  * @throws InputError where the text is none of these, or does not hold together
  */
@@ -29,8 +30,9 @@ export function readCircuitFile(
   if (keys.includes('destinations')) return { circuit: scoresCircuit(json, file), kind: 'scores' };
   if (keys.includes('level') && keys.includes('scores'))
     return { circuit: nodeScoresCircuit(json, file), kind: 'scores' };
+  if (isAttributionGraph(json)) return { circuit: readAttributionGraph(json, file), kind: 'graph' };
   throw new InputError(
-    `${file} is no circuit: neither a circuit or scores that filigree wrote, nor a graph of EAP-IG or MIB, nor edges of ACDC`,
+    `${file} is no circuit: neither a circuit or scores that filigree wrote, nor a graph of EAP-IG, MIB or Neuronpedia, nor edges of ACDC`,
   );
 }
 

@@ -1,6 +1,32 @@
+export {
+  type Allocator,
+  type AllocatorName,
+  allocators,
+  type LayerShape,
+  ratiosOf,
+  setCounts,
+} from './allocate.js';
+export { anySupport, type Constraint, fanInSupport, nmGroups, sameFanIn, within } from './constraint.js';
 export { loadSparse, type StoredSparse, storeSparse } from './files.js';
 export { Layout, type LayoutStatistics } from './layout.js';
 export { sparseLinear } from './linear.js';
 export { type LayoutSpec, layoutName, parseLayout } from './packing.js';
+export { type NmSpec, nmMask, Projection, type ProjectOptions, project, projectedLinear } from './project.js';
+export { randomFanIn, randomTopology } from './random-topology.js';
+export {
+  coverage,
+  type DenseGradient,
+  type DropAndGrowOptions,
+  dropAndGrow,
+  dropSmallest,
+  dropTwoSided,
+  type Edit,
+  type RewireContext,
+  type Rewirer,
+  type RewirerMemory,
+} from './rewire.js';
+export { cosine, cubic, rewiringCosine, type Schedule, stepDecay } from './schedule.js';
+export { explore, gradientSize, magnitude, type Place, type Score } from './score.js';
+export { drawKey, Largest, largest } from './select.js';
 export { SparseTensor } from './sparse-tensor.js';
 export { type Columns, Topology } from './topology.js';

@@ -91,6 +91,31 @@ describe('Layout', () => {
   });
 });
 
+describe('an edit', () => {
+  it('carries what survives, and begins anew what is new or comes back, in every array of state', () => {
+    fc.assert(
+      fc.property(cases, fc.integer({ min: 0, max: 9 }), ({ rows, cols, mask }, every) => {
+        const before = new Layout(Topology.fromMask(mask, rows, cols));
+        const drop = Array.from({ length: before.size }, (_, k) => k).filter((k) => (7 * k) % 10 < every);
+        const keys = before.support.keys();
+        // Every other dropped weight comes back, and every third empty place is filled.
+        const back = drop.filter((_, k) => k % 2 === 0).map((slot) => keys[slot]);
+        const grown = Array.from(mask, (_, k) => k).filter((k) => mask[k] === 0 && k % 3 === 0);
+        const edit = before.support.edit(drop, [...back, ...grown]);
+        const after = new Layout(edit.next);
+        const gone = new Set(drop.map((slot) => keys[slot]));
+        for (const state of [numbers(before.size, 1), numbers(before.size, 2)]) {
+          const carried = after.carry(before, state, -5, edit);
+          after.support.keys().forEach((key, slot) => {
+            const old = before.support.slotOf(Math.floor(key / cols), key % cols);
+            expect(carried[after.places[slot]]).toBe(old < 0 || gone.has(key) ? -5 : state[before.places[old]]);
+          });
+        }
+      }),
+    );
+  });
+});
+
 describe('SparseTensor', () => {
   it('goes from dense to every layout and back', async () => {
     await fc.assert(

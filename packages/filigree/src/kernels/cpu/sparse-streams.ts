@@ -30,6 +30,8 @@ export class Streams implements PreparedPattern {
   constructor(
     engine: Engine,
     readonly pattern: SparsePattern,
+    /** Address of columns that others write, in place of the pattern's. */
+    readonly external?: number,
   ) {
     this.#engine = engine;
     const { lanes, cols, groups, interleaved } = pattern;
@@ -42,7 +44,7 @@ export class Streams implements PreparedPattern {
   }
 
   get columns(): number {
-    return this.#words('columns', () => this.pattern.columns);
+    return this.external ?? this.#words('columns', () => this.pattern.columns);
   }
 
   /** Bytes of one offset of the narrow kernels: two where the whole input is within reach. */
