@@ -6,6 +6,7 @@ import { addAttention } from './commands/attention.js';
 import { addClaim, addClaims } from './commands/claim.js';
 import { addCompare } from './commands/compare.js';
 import { addConvert } from './commands/convert.js';
+import { addCurves } from './commands/curves.js';
 import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExplore } from './commands/explore.js';
@@ -50,6 +51,7 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addClaims,
     addCompare,
     addConvert,
+    addCurves,
     addDiscover,
     addEvaluate,
     addExplore,
