@@ -16,9 +16,9 @@ import {
   type Tokenizer,
   type Transformer,
   taskPairs,
-  tasks,
 } from 'filigree';
 import type { MeasureOptions, Row, Stages } from '../claim.js';
+import { shippedTasks } from './shipped-tasks.js';
 
 /** The project's own model. */
 const modelName = 'stories';
@@ -54,7 +54,7 @@ const seedsFrom = (seed: number): number[] => [seed, seed + 1, seed + 2];
 
 /** Stages of `shippedRows`. */
 export const shippedStages = ({ openModel }: MeasureOptions): number =>
-  openModel ? 2 * seedsFrom(0).length * tasks.length * methods.length : 0;
+  openModel ? 2 * seedsFrom(0).length * shippedTasks.length * methods.length : 0;
 
 /** Faithfulness curves, CPR and CMD of every method on every task that the project's model does. */
 export async function shippedRows(options: MeasureOptions, stages: Stages): Promise<Row[]> {
@@ -69,7 +69,7 @@ export async function shippedRows(options: MeasureOptions, stages: Stages): Prom
   const model = await loadTransformer(checkpoint);
   const rows: Row[] = [];
   try {
-    for (const task of tasks) {
+    for (const task of shippedTasks) {
       for (const s of seedsFrom(seed)) {
         const setting = `${modelName}, ${task.name}`;
         const pairs = fittedPairs(task, tokenizer, checkpoint.config.context, s);

@@ -9,9 +9,9 @@ import {
   pearson,
   type Transformer,
   taskPairs,
-  tasks,
 } from 'filigree';
 import type { MeasureOptions, Row, Stages } from '../claim.js';
+import { shippedTasks } from './shipped-tasks.js';
 
 /** The project's own model. */
 const modelName = 'stories';
@@ -25,7 +25,7 @@ const methods = [
 ] as const;
 
 /** Stages of `relpShippedRows`. */
-export const relpShippedStages = ({ openModel }: MeasureOptions): number => (openModel ? tasks.length : 0);
+export const relpShippedStages = ({ openModel }: MeasureOptions): number => (openModel ? shippedTasks.length : 0);
 
 /** What the rows of a task are called. */
 const settingOf = (task: string): string => `${modelName}, ${task}, nodes`;
@@ -43,7 +43,7 @@ export async function relpShippedRows(options: MeasureOptions, stages: Stages): 
   const model = await loadTransformer(checkpoint);
   const rows: Row[] = [];
   try {
-    for (const task of tasks) {
+    for (const task of shippedTasks) {
       const setting = settingOf(task.name);
       let pairs: Pair[];
       try {
