@@ -8,9 +8,9 @@ import {
   type Tokenizer,
   type Transformer,
   taskPairs,
-  tasks,
 } from 'filigree';
 import type { MeasureOptions, Row, Stages } from '../claim.js';
+import { shippedTasks } from './shipped-tasks.js';
 
 /** The project's own model. */
 const modelName = 'stories';
@@ -42,9 +42,9 @@ export interface ShippedPlan {
 
 /** Stages of `onShippedTasks`. */
 export const shippedTaskStages = ({ openModel }: MeasureOptions, { seeds, stages }: ShippedPlan): number =>
-  openModel ? tasks.length * seeds.length * stages : 0;
+  openModel ? shippedTasks.length * seeds.length * stages : 0;
 
-/** Measures on every task that the project's own model does; of each other one a row says why it is left out. */
+/** Measures on each of the tasks that the project's own model does; of each other one a row says why it is left out. */
 export async function onShippedTasks(
   options: MeasureOptions,
   plan: ShippedPlan,
@@ -62,7 +62,7 @@ export async function onShippedTasks(
   const model = await loadTransformer(checkpoint);
   const rows: Row[] = [];
   try {
-    for (const task of tasks) {
+    for (const task of shippedTasks) {
       const setting = `${modelName}, ${task.name}${plan.suffix ?? ''}`;
       for (const seed of plan.seeds) {
         const pairs = fittedPairs(task, tokenizer, checkpoint.config.context, seed, plan);

@@ -23,10 +23,10 @@ export const mixture: readonly Ingredient[] = [
   { name: 'lists', weight: 2, passage: list },
   { name: 'sayings', weight: 2, passage: talk },
   { name: 'gifts', weight: 6, passage: gifts },
-  { name: 'years', weight: 1, passage: years },
-  { name: 'code', weight: 3, passage: code },
-  { name: 'jobs', weight: 1, passage: jobs },
-  { name: 'herds', weight: 6, passage: herd },
+  { name: 'years', weight: 1.5, passage: years },
+  { name: 'code', weight: 2, passage: code },
+  { name: 'jobs', weight: 1.5, passage: jobs },
+  { name: 'herds', weight: 5, passage: herd },
 ];
 
 /** What text to write. */
