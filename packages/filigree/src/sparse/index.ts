@@ -1,4 +1,5 @@
 export { type ButterflyWeights, butterflyBudget, butterflyLinear, butterflyWeights } from './butterfly.js';
+export { type ConvOptions, convColumns, sparseConv2d } from './conv.js';
 export { loadSparse, type StoredSparse, storeSparse } from './files.js';
 export { Layout, type LayoutStatistics } from './layout.js';
 export { sparseLinear } from './linear.js';
