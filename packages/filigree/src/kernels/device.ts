@@ -128,6 +128,8 @@ export interface Device {
   readonly name: string;
   /** The element type of real numbers on this device. */
   readonly float: 'f32' | 'f64';
+  /** How it rounds, where hosts differ: `fused` multiply-add or `plain`. A training goes on only where it is the same. */
+  readonly numerics?: 'fused' | 'plain';
   /** Uninitialised elements. Throws `MemoryError` when the device is full. */
   allocate(dtype: DType, length: number): Buffer;
   free(buffer: Buffer): void;

@@ -53,6 +53,7 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
   const device: CpuDevice = {
     name: 'cpu',
     float: 'f32',
+    numerics: engine.relaxed ? 'fused' : 'plain',
     engine,
     allocate(dtype: DType, length: number): CpuBuffer {
       if (dtype === 'f64') throw new TypeError('the CPU device has no f64; use the reference device');
