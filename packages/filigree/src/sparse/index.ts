@@ -17,6 +17,20 @@ export { type LayoutSpec, layoutName, parseLayout } from './packing.js';
 export { type NmSpec, nmMask, Projection, type ProjectOptions, project, projectedLinear } from './project.js';
 export { randomFanIn, randomTopology } from './random-topology.js';
 export {
+  type DispatchReport,
+  type LayoutEntry,
+  layoutOf,
+  magnitudeFraction,
+  type OperandTensor,
+  type OperatorEntry,
+  type OutputFormat,
+  type Packed,
+  SparseRegistry,
+  type Sparsifier,
+  scalarThreshold,
+  scatterValues,
+} from './registry.js';
+export {
   coverage,
   type DenseGradient,
   type DropAndGrowOptions,
