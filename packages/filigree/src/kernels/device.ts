@@ -60,6 +60,16 @@ export interface SgdOptions {
   readonly nesterov: boolean;
 }
 
+/** A convolution over images `[height, width, channels]`: the kernel's rows and columns, the step, and rows of zeros on every side. */
+export interface PatchGeometry {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: number;
+  readonly padding: number;
+}
+
 /**
  * Where the values of a sparse matrix `W[rows, cols]` sit in a flat list. Rows come in groups of `lanes` that share their columns;
  * group `g` holds rows `lanes * g ..`, and there are `rows / lanes` of them. Four words of `groups` say, for each: the place of
@@ -169,6 +179,14 @@ export interface Device {
    * `p -= lr * v` (Nesterov: `lr * (g + momentum * v)`).
    */
   sgd(parameter: View, gradient: View, velocity: View, options: SgdOptions): void;
+
+  /**
+   * What a convolution sees: `out[image, row, column, ky, kx, c] = x[image, row * stride + ky - padding, column * stride + kx - padding, c]`, 0
+   * outside. Both contiguous, `x[images, height, width, channels]`.
+   */
+  patches(out: View, x: View, geometry: PatchGeometry): void;
+  /** The gradient of `patches`: each pixel of `out[images, height, width, channels]` gets the sum of all places that saw it. */
+  patchesGrad(out: View, gradient: View, geometry: PatchGeometry): void;
 
   /** Sparse products, where the device has them. */
   readonly sparse?: SparseDevice;

@@ -4,6 +4,7 @@ export type {
   Causal,
   Device,
   DType,
+  PatchGeometry,
   PreparedPattern,
   Product,
   Reduction,

@@ -6,6 +6,7 @@ import { elementwise } from './elementwise.js';
 import { addressOf, type CpuBuffer, Engine, type EngineOptions, viewAddress, widthOf } from './engine.js';
 import { fill } from './fill.js';
 import { checkIds, gather, scatterAdd } from './gather.js';
+import { patches, patchesGrad } from './patches.js';
 import { product } from './product.js';
 import { reduce } from './reduce.js';
 import { rotary } from './rotary.js';
@@ -143,6 +144,12 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
     sgd(parameter, gradient, velocity, o) {
       const addresses = [viewAddress(parameter), viewAddress(gradient), viewAddress(velocity)] as const;
       sgd(engine, addresses, sizeOf(parameter.shape), o);
+    },
+    patches(out, x, geometry) {
+      if (sizeOf(out.shape) > 0) patches(engine, viewAddress(out), viewAddress(x), x.shape[0], geometry);
+    },
+    patchesGrad(out, gradient, geometry) {
+      if (sizeOf(out.shape) > 0) patchesGrad(engine, viewAddress(out), viewAddress(gradient), out.shape[0], geometry);
     },
     sparse: cpuSparse(engine),
     dispose: () => engine.dispose(),
