@@ -44,15 +44,25 @@ async function flipRow(
     return list;
   };
   let [before, flips, times] = [await masks(), 0, 0];
-  const perEpoch = Math.floor(split.train.samples / budget.batch / apart);
+  const updates = Math.floor(split.train.samples / budget.batch) * budget.epochs;
   // Epochs of `apart` updates, so that masks are read at their ends; the same updates in all.
   const source = batchesOf(split.train);
-  const short: TrainingData<Parameters<typeof model.loss>[0]> = { batches: () => apart, epoch: source.epoch };
+  const short: TrainingData<Parameters<typeof model.loss>[0]> = {
+    batches: () => apart,
+    *epoch(options) {
+      for (let left = apart; ; ) {
+        for (const one of source.epoch({ ...options, random: options.random.fork('again') })) {
+          if (left-- === 0) return;
+          yield one;
+        }
+      }
+    },
+  };
   await fit(model, short, {
     optimiser: { kind: 'sgd', momentum: 0.9, weightDecay: budget.weightDecay },
     lr: budget.lr,
     schedule: cosine({ warmup: 0.05 }),
-    epochs: Math.max(1, perEpoch * budget.epochs),
+    epochs: Math.max(1, Math.round(updates / apart)),
     batch: budget.batch,
     seed,
     signal,

@@ -7,6 +7,7 @@ export {
   type MadelonOptions,
   madelonLike,
   type SparseTeacher,
+  sampleVariances,
   sparseTeacher,
   standardised,
   type TeacherOptions,

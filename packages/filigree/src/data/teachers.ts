@@ -109,3 +109,13 @@ export function standardised(values: ArrayLike<number>, samples: number, feature
   }
   return out;
 }
+
+/** Variance of every feature. */
+export function sampleVariances({ inputs, samples, features }: Dataset): Float64Array {
+  const [sums, squares] = [new Float64Array(features), new Float64Array(features)];
+  for (let k = 0; k < inputs.length; k++) {
+    sums[k % features] += inputs[k];
+    squares[k % features] += inputs[k] ** 2;
+  }
+  return sums.map((sum, f) => squares[f] / samples - (sum / samples) ** 2);
+}
