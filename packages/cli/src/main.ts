@@ -8,6 +8,7 @@ import { addCompare } from './commands/compare.js';
 import { addConvert } from './commands/convert.js';
 import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
+import { addExplore } from './commands/explore.js';
 import { addGenerate } from './commands/generate.js';
 import { addInfo } from './commands/info.js';
 import { addLens } from './commands/lens.js';
@@ -51,6 +52,7 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addConvert,
     addDiscover,
     addEvaluate,
+    addExplore,
     addGenerate,
     addInfo,
     addLens,

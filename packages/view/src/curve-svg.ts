@@ -24,6 +24,8 @@ export interface CurveSvgOptions {
   readonly height?: number;
   /** A size to mark. */
   readonly marker?: number;
+  /** What sizes count: `edge` unless given. */
+  readonly unit?: string;
   /** One line that says what is drawn, for those who cannot see it. */
   readonly title?: string;
   /** Carries its own style, so that the SVG can stand alone (default true). The style is `curveStyle`. */
@@ -72,17 +74,18 @@ interface Frame {
  */
 export function curveSvg(curve: Curve, options: CurveSvgOptions = {}): string {
   const width = options.width ?? 620;
+  const unit = options.unit ?? 'edge';
   const frame = frameOf(curve, width, options.height ?? Math.max(240, Math.round(width * 0.56)), options.marker);
   const { height } = frame;
   const random = curve.random;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" class="curve" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${safe(options.title ?? 'Faithfulness against number of edges')}" data-from="${frame.from}" data-to="${frame.to}" data-left="${left}" data-right="${width - right}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" class="curve" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${safe(options.title ?? `Faithfulness against number of ${unit}s`)}" data-from="${frame.from}" data-to="${frame.to}" data-left="${left}" data-right="${width - right}">`,
     (options.styled ?? true) ? `<style>${curveStyle}</style>` : '',
-    axes(frame),
+    axes(frame, unit),
     random ? band(frame, curve.sizes, curve.randomLow, curve.randomHigh, 'random band') : '',
     band(frame, curve.sizes, curve.low, curve.high, 'band'),
-    random ? series(frame, curve.sizes, random, 'random', 'random circuits') : '',
-    series(frame, curve.sizes, curve.faithfulness, '', 'faithfulness'),
+    random ? series(frame, curve.sizes, random, 'random', 'random circuits', unit) : '',
+    series(frame, curve.sizes, curve.faithfulness, '', 'faithfulness', unit),
     keys(frame, random !== undefined),
     options.marker === undefined ? '' : markerSvg(frame, options.marker),
     '</svg>',
@@ -118,7 +121,7 @@ function frameOf(curve: Curve, width: number, height: number, marker?: number): 
   };
 }
 
-function axes(frame: Frame): string {
+function axes(frame: Frame, unit: string): string {
   const { width, height, x, y } = frame;
   const parts: string[] = [];
   for (const value of ticks(frame.low, frame.high)) {
@@ -140,7 +143,7 @@ function axes(frame: Frame): string {
     );
   }
   parts.push(
-    `<text x="${px((left + width - right) / 2)}" y="${height - 8}" text-anchor="middle">number of edges</text>`,
+    `<text x="${px((left + width - right) / 2)}" y="${height - 8}" text-anchor="middle">number of ${safe(unit)}s</text>`,
   );
   return `<g class="axes">${parts.join('')}</g>`;
 }
@@ -203,14 +206,21 @@ function band(
     .join('');
 }
 
-function series(frame: Frame, sizes: readonly number[], values: readonly number[], name: string, what: string): string {
+function series(
+  frame: Frame,
+  sizes: readonly number[],
+  values: readonly number[],
+  name: string,
+  what: string,
+  unit: string,
+): string {
   const { x, y } = frame;
   const all = runs(sizes, values);
   const lines = all.map(
     (run) => `<path class="${name} line" d="M${run.map((i) => `${px(x(sizes[i]))},${px(y(values[i]))}`).join('L')}"/>`,
   );
   const points = all.flat().map((i) => {
-    const title = `${count(sizes[i])} ${sizes[i] === 1 ? 'edge' : 'edges'}: ${what} ${figure(values[i])}`;
+    const title = `${count(sizes[i])} ${safe(unit)}${sizes[i] === 1 ? '' : 's'}: ${what} ${figure(values[i])}`;
     return `<circle class="${name} point" cx="${px(x(sizes[i]))}" cy="${px(y(values[i]))}" r="${name ? 2.5 : 4}"><title>${title}</title></circle>`;
   });
   return `<g>${lines.join('')}${points.join('')}</g>`;

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { EdgeGraph, InputError, loadMlp, readCircuit } from 'filigree';
+import { type Circuit, EdgeGraph, InputError, loadMlp, readCircuit } from 'filigree';
 import { openFile } from 'filigree/node';
 import { countParameters } from '../engine.js';
-import { edgeLines, strongest } from '../measured.js';
+import { strongestUnits, unitLines } from '../measured.js';
 import { openModel, readTextFile } from '../open.js';
 import { addTalkOptions, type TalkOptions } from '../options.js';
 import type { Run, Session } from '../session.js';
@@ -83,17 +83,28 @@ async function circuitInfo(path: string, session: Session): Promise<void> {
     nodes: circuit.nodes.id.length,
     edges: circuit.edges.source.length,
     kept: circuit.edges.kept.filter(Boolean).length,
+    ...keptUnits(circuit),
     ...provenance,
   };
-  const edges = strongest(circuit, 10);
+  const best = strongestUnits(circuit, 10);
   if (session.json) {
-    session.print({ ...facts, strongest: edges });
+    session.print({ ...facts, strongest: best });
     return;
   }
   // The curve is a table of its own, for programs.
   const { curve: _, ...metrics } = provenance.metrics;
   sayFacts({ ...facts, metrics }, session);
-  session.say(['', 'strongest edges, and how the metric changes when each is cut:', ...edgeLines(edges)].join('\n'));
+  const what = `strongest ${circuit.level}s, and how the metric changes when each is cut:`;
+  session.say(['', what, ...unitLines(best)].join('\n'));
+}
+
+/** How many nodes or neurons a circuit of those keeps; nothing for one of edges. */
+function keptUnits({ level, nodes }: Circuit): Record<string, number> {
+  const sources = nodes.kind.map((kind) => kind !== 'logits');
+  const keptNodes = nodes.kept?.filter((kept, i) => kept && sources[i]).length ?? 0;
+  if (level === 'node') return { keptNodes };
+  const features = nodes.neurons?.reduce((sum, own) => sum + (own?.filter(Boolean).length ?? 0), 0) ?? 0;
+  return level === 'neuron' ? { keptNodes, keptNeurons: features } : {};
 }
 
 /** One fact a line. */

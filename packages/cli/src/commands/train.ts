@@ -105,15 +105,15 @@ async function trainRecipe(name: string, options: Options, session: Session): Pr
       part: 'evaluation',
       context: recipe.config.context,
     });
-    right[task.name] = await accuracy(trained.model, pairs);
+    right[task.name] = await accuracy(trained.model, pairs, task);
   }
   await waiting;
   const record = { recipe, seed, tokens: trained.tokens, seconds, loss: trained.loss, losses, right };
   await folder.finish(await modelFiles(trained), record);
   if (session.json) return session.print(record);
   session.say(`${trained.tokens.toLocaleString('en')} tokens in ${seconds} s, loss ${trained.loss.toFixed(3)}`);
-  session.say(`right on both prompts of ${examined} unseen pairs:`);
-  for (const [task, share] of Object.entries(right)) session.say(`  ${task.padEnd(12)}${(100 * share).toFixed(1)} %`);
+  session.say(`right on ${examined} unseen pairs (on both prompts where the corrupted one has an answer):`);
+  for (const [task, share] of Object.entries(right)) session.say(`  ${task.padEnd(22)}${(100 * share).toFixed(1)} %`);
   session.say(`wrote the model to ${options.out}`);
 }
 

@@ -8,7 +8,7 @@ export {
   innerSize,
   scheduleDataflows,
 } from './accelerator.js';
-export { accuracy } from './accuracy.js';
+export { accuracy, type Judged } from './accuracy.js';
 export { bdwp } from './bdwp.js';
 export { classAccuracy, fanInTopologies, mlpShapes, randomTopologies } from './classifier.js';
 export {

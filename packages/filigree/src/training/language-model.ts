@@ -6,7 +6,7 @@ import { type TokenizerFiles, trainTokenizer } from '../nn/train-tokenizer.js';
 import { Transformer } from '../nn/transformer.js';
 import { randomParameters } from '../nn/weights.js';
 import { cosine } from '../sparse/schedule.js';
-import { corpus } from '../tasks/corpus.js';
+import { corpus, tokenizerText } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
@@ -36,9 +36,8 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const tokenizerFiles = trainTokenizer(take(corpus({ seed, names: 'paired' }), recipe.tokenizer.documents), {
-    size: recipe.tokenizer.size,
-  });
+  const { documents, ...tokenizerOptions } = recipe.tokenizer;
+  const tokenizerFiles = trainTokenizer(take(tokenizerText(seed), documents), tokenizerOptions);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };

@@ -9,7 +9,7 @@ export interface Recipe {
   /** Size of the model; vocabulary and token ids come from the tokenizer. */
   readonly config: Omit<TransformerConfig, 'vocabulary' | 'bos' | 'eos'>;
   /** Tokens of the byte-pair vocabulary, and documents that it is trained on. */
-  readonly tokenizer: { readonly size: number; readonly documents: number };
+  readonly tokenizer: { readonly size: number; readonly documents: number; readonly digits?: 1 | 2 };
   readonly steps: number;
   /** Windows in a batch and positions in a window. */
   readonly batch: number;
@@ -46,7 +46,7 @@ const stories: Recipe = {
     tied: true,
     biases: { qkv: false, attentionOut: false, mlp: false },
   },
-  tokenizer: { size: 640, documents: 4000 },
+  tokenizer: { size: 1088, documents: 6000, digits: 2 },
   steps: 6000,
   batch: 16,
   window: 64,

@@ -1,0 +1,74 @@
+import type { Circuit, Provenance } from '../circuit/index.js';
+import { InputError } from '../errors.js';
+import { inputKind, type ProbabilisticCircuit, productKind, unitCount } from './circuit.js';
+import type { InputUnit } from './inputs.js';
+
+/** Most edges that are turned into the shared graph, which is for looking at. */
+const most = 200_000;
+
+/**
+ * A probabilistic circuit as the shared graph, of kind `probabilistic` and level `unit`: nodes are units, of kinds `input`, `product` and
+ * `sum`; edges lead from children to parents; `layer` is the longest way from an input. The score of an edge is minus its flow, how often
+ * it is expected to be used (`flows(...).edges`, for one row), so that the most used edges are ranked first; without flows it is minus the
+ * weight of a sum's child, and a product's edges have no score. All edges are kept.
+ *
+ * @param flows `[edges]`, in the order of the circuit's `child`
+ * @throws InputError when the circuit is too large to be looked at
+ */
+export function probabilisticGraph(
+  circuit: ProbabilisticCircuit,
+  provenance: Provenance,
+  flows?: ArrayLike<number>,
+): Circuit {
+  const { kind, first, child, logWeight, inputs, inputOf } = circuit;
+  const units = unitCount(circuit);
+  if (child.length > most) {
+    throw new InputError(`the circuit has ${child.length} edges, and at most ${most} can be shown`);
+  }
+  const layer = new Array<number>(units).fill(0);
+  const source: number[] = [];
+  const target: number[] = [];
+  const port: string[] = [];
+  const score: (number | null)[] = [];
+  for (let unit = 0; unit < units; unit++) {
+    const again = new Map<number, number>();
+    for (let e = first[unit]; e < first[unit + 1]; e++) {
+      layer[unit] = Math.max(layer[unit], layer[child[e]] + 1);
+      source.push(child[e]);
+      target.push(unit);
+      // A unit may be a child of another several times.
+      const times = again.get(child[e]) ?? 0;
+      again.set(child[e], times + 1);
+      port.push(times === 0 ? '' : String(times + 1));
+      score.push(flows ? -flows[e] || 0 : kind[unit] === productKind ? null : -Math.exp(logWeight[e]));
+    }
+  }
+  const name = (unit: number): string => {
+    if (kind[unit] === inputKind) return inputName(inputs[inputOf[unit]]);
+    return kind[unit] === productKind ? '\u00d7' : '+';
+  };
+  const all = Array.from({ length: units }, (_, unit) => unit);
+  return {
+    format: 'filigree-circuit',
+    version: 1,
+    kind: 'probabilistic',
+    level: 'unit',
+    nodes: {
+      id: all.map((unit) => `u${unit}`),
+      kind: all.map((unit) => ['input', 'product', 'sum'][kind[unit]]),
+      label: all.map(name),
+      layer,
+      position: all.map(() => null),
+      score: all.map(() => null),
+    },
+    edges: { source, target, port, score, kept: source.map(() => true) },
+    provenance,
+  };
+}
+
+/** What an input looks at, in a few letters; variables count from 1. */
+function inputName(input: InputUnit): string {
+  if (input.kind === 'constant') return 'const';
+  const variable = `x${input.variable + 1}`;
+  return input.kind === 'indicator' ? `${variable}=${input.value}` : variable;
+}
