@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memoryBytes } from '../bytes.js';
 import { glyphs, madelonLike, sampleVariances, sparseTeacher, splitAt } from '../data/index.js';
 import { createCpuDevice } from '../kernels/cpu/device.js';
-import { loadMlp, Mlp, saveMlp } from '../nn/index.js';
-import { SparseTensor } from '../sparse/index.js';
+import { loadMlp, Mlp, saveMlp, valuesOf } from '../nn/index.js';
+import { SparseTensor, Topology } from '../sparse/index.js';
 import { noGrad, Random, scope, setDefaultDevice, tensor } from '../tensor/index.js';
 import { bdwp } from './bdwp.js';
 import { fanInTopologies, randomTopologies } from './classifier.js';
@@ -12,6 +12,7 @@ import { trainingCost } from './cost.js';
 import { pruneWeights } from './prune-weights.js';
 import { inputStrength } from './quickselection.js';
 import { requiredWidth, requirements } from './rand-start-sparse.js';
+import { withoutAblated } from './without-ablated.js';
 
 const before = setDefaultDevice(undefined);
 beforeAll(() => {
@@ -168,4 +169,28 @@ it('asks for copies by the formula', () => {
   expect((1 - 0.5 ** k) ** requirements([6, 8, 8, 3], k)).toBeGreaterThan(0.95);
   expect(widths).toEqual([8 * k, 8 * k]);
   expect(() => requiredWidth([2, 2], 1, 0.1)).toThrow('between 0 and 1');
+});
+
+it('leaves ablated neurons out without changing what the network gives', async () => {
+  const [first, second] = [new Uint8Array(12 * 20), new Uint8Array(5 * 12)];
+  const random = new Random(4);
+  for (const mask of [first, second]) for (let k = 0; k < mask.length; k++) mask[k] = Number(random.uniform() < 0.3);
+  for (const i of [2, 7]) first.fill(0, 20 * i, 20 * (i + 1));
+  const topologies = [Topology.fromMask(first, 12, 20), Topology.fromMask(second, 5, 12)];
+  const model = new Mlp({ sizes, seed: 3, topologies });
+  const bias = valuesOf(model.parameters.get('layers.0.bias')!);
+  const view = bias.view('test');
+  bias.device.write(view.buffer, view.offset, random.normals(12));
+  const thin = await withoutAblated(model);
+  expect(thin.options.sizes).toEqual([20, 10, 5]);
+  const [ours, right] = [await outputs(thin), await outputs(model)];
+  ours.forEach((y, k) => {
+    expect(Math.abs(y - right[k])).toBeLessThan(1e-5);
+  });
+  const dense = new Mlp({ sizes, seed: 3, topologies: [topologies[0]] });
+  const half = await withoutAblated(dense);
+  const [a, b] = [await outputs(half), await outputs(dense)];
+  a.forEach((y, k) => {
+    expect(Math.abs(y - b[k])).toBeLessThan(1e-5);
+  });
 });
