@@ -12,10 +12,10 @@ export const tableBudget: Budget = {
   hidden: [300, 100],
   epochs: 10,
   batch: 100,
-  lr: 0.05,
+  lr: 0.2,
   weightDecay: 5e-4,
   every: 40,
-  pull: 2e-3,
+  pull: 1e-3,
 };
 
 export const tableSeeds = [0, 1, 2] as const;

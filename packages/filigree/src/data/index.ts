@@ -3,3 +3,12 @@ export { batchesOf, type Dataset, inOrder, type Split, splitAt, subset } from '.
 export { type GlyphOptions, glyphs } from './glyphs.js';
 export { type IdxArray, idxDataset, readIdx } from './idx.js';
 export { firstRows, readTable, type Table, tableOf } from './table.js';
+export {
+  type MadelonOptions,
+  madelonLike,
+  type SparseTeacher,
+  sampleVariances,
+  sparseTeacher,
+  standardised,
+  type TeacherOptions,
+} from './teachers.js';
