@@ -1,6 +1,5 @@
 import type { Table } from '../data/index.js';
-import type { CircuitValues, PreparedCircuit, UpdateOptions } from '../kernels/index.js';
-import type { Device } from '../kernels/index.js';
+import type { CircuitValues, Device, PreparedCircuit, UpdateOptions } from '../kernels/index.js';
 import { breathe } from '../platform.js';
 import { defaultDevice } from '../tensor/index.js';
 import { type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
@@ -116,19 +115,26 @@ export class LayeredEvaluator {
   }
 
   /** Log p of some rows. */
-  async logs(cells: Cells, selection: Selection): Promise<Float64Array> {
-    return this.passes(cells, selection, (rows) => this.prepared.forward(rows));
+  async logs(cells: Cells, selection: Selection, signal?: AbortSignal): Promise<Float64Array> {
+    return this.passes(cells, selection, signal, (rows) => this.prepared.forward(rows));
   }
 
   /** The E step: adds the flows of some rows to `sums`, in f64; gives their log p. */
-  async expect(cells: Cells, selection: Selection, sums: FlowSums, statisticsAt: Uint32Array): Promise<Float64Array> {
+  async expect(
+    cells: Cells,
+    selection: Selection,
+    sums: FlowSums,
+    statisticsAt: Uint32Array,
+    signal?: AbortSignal,
+  ): Promise<Float64Array> {
     await this.parameters();
     const { weightAt, tableAt } = this.layers;
-    const { packed, circuit } = this;
+    const { packed } = this;
     let keep = 0;
     const logs = await this.passes(
       cells,
       selection,
+      signal,
       (rows) => {
         const values = this.prepared.backward(rows, keep);
         keep = 1;
@@ -151,20 +157,20 @@ export class LayeredEvaluator {
       const share = packed[at + values] > 0 ? counts[at + values] / packed[at + values] : 0;
       for (let v = 0; v < values; v++) sums.inputs[to + v] += counts[at + v] + share * packed[at + v];
     }
-    void circuit;
     return logs;
   }
 
-  /** One step of EM on the device: E step on some rows, counts blended with earlier ones (`keep`), M step. Gives log p of the rows. */
-  async step(cells: Cells, selection: Selection, keep: number, options: UpdateOptions): Promise<Float64Array> {
-    let kept = keep;
+  /** One step of EM on the device: E step on some rows, then M step. Gives log p of the rows. */
+  async step(cells: Cells, selection: Selection, options: UpdateOptions, signal?: AbortSignal): Promise<Float64Array> {
+    let keep = 0;
     const lost: number[] = [];
     const logs = await this.passes(
       cells,
       selection,
+      signal,
       (rows) => {
-        const values = this.prepared.backward(rows, kept);
-        kept = 1;
+        const values = this.prepared.backward(rows, keep);
+        keep = 1;
         return values;
       },
       (_table, row) => lost.push(row),
@@ -210,6 +216,7 @@ export class LayeredEvaluator {
   private async passes(
     { table, values }: Cells,
     { start, count, order }: Selection,
+    signal: AbortSignal | undefined,
     run: (rows: { cells: Int32Array; rows: number }) => Promise<CircuitValues>,
     missed?: (table: Table, row: number) => void,
   ): Promise<Float64Array> {
@@ -217,6 +224,7 @@ export class LayeredEvaluator {
     const { columns } = table;
     const logs = new Float64Array(count);
     for (let done = 0; done < count; done += passRows) {
+      signal?.throwIfAborted();
       const rows = Math.min(passRows, count - done);
       const cells = new Int32Array(Math.ceil(rows / tile) * tile * columns);
       for (let r = 0; r < rows; r++) {

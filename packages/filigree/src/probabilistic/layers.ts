@@ -83,7 +83,10 @@ class Layout {
     for (const scope of order) {
       const members = byScope.get(scope)!;
       this.layInputs(members.filter((unit) => kind[unit] === inputKind));
-      this.layProducts(scope, members.filter((unit) => kind[unit] === productKind));
+      this.layProducts(
+        scope,
+        members.filter((unit) => kind[unit] === productKind),
+      );
       this.laySums(members.filter((unit) => kind[unit] !== inputKind && kind[unit] !== productKind));
     }
     const root = this.standsFor[units - 1];
@@ -171,7 +174,16 @@ class Layout {
       for (const { children } of part) for (const c of children) this.lists.push(this.bytes(this.slot[c]));
       const fan = part[0].children.length;
       const target = this.bytes(slot);
-      this.emit(Operation.product, part.length, target, list, this.bytes(scale), scaled.length, fan, Math.min(fan, FACTORS));
+      this.emit(
+        Operation.product,
+        part.length,
+        target,
+        list,
+        this.bytes(scale),
+        scaled.length,
+        fan,
+        Math.min(fan, FACTORS),
+      );
       for (let start = FACTORS; start < fan; start += FACTORS - 1) {
         const now = Math.min(FACTORS - 1, fan - start);
         this.emit(Operation.multiply, part.length, target, list + scaled.length, this.bytes(scale), fan, start, now);
@@ -193,7 +205,8 @@ class Layout {
     const levels: number[][] = [];
     for (const unit of units) {
       let h = 0;
-      for (let e = first[unit]; e < first[unit + 1]; e++) h = Math.max(h, 1 + (height.get(this.standsFor[child[e]]) ?? -1));
+      for (let e = first[unit]; e < first[unit + 1]; e++)
+        h = Math.max(h, 1 + (height.get(this.standsFor[child[e]]) ?? -1));
       height.set(unit, h);
       levels[h] ??= [];
       levels[h].push(unit);
@@ -219,8 +232,16 @@ class Layout {
         else alone.push(...four);
       }
     }
-    if (panels.length > 0) this.layList(Operation.panels, panels.map((four) => this.panelEntry(four)));
-    if (alone.length > 0) this.layList(Operation.elements, alone.map((unit) => this.elementEntry(unit)));
+    if (panels.length > 0)
+      this.layList(
+        Operation.panels,
+        panels.map((four) => this.panelEntry(four)),
+      );
+    if (alone.length > 0)
+      this.layList(
+        Operation.elements,
+        alone.map((unit) => this.elementEntry(unit)),
+      );
   }
 
   private layList(operation: number, entries: readonly number[][]): void {

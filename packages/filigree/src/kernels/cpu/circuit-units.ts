@@ -9,7 +9,7 @@ const words = <const N extends number>(count: N) => Array(count).fill('i32') as 
 const vectors = (f: FunctionBuilder, count: number): V[] => Array.from({ length: count }, () => f.local('v128'));
 
 /** Flows are divided by values, and values below this have lost too many digits to divide by. */
-const LEAST = 1e-30;
+const LEAST = 1e-37;
 /** Values are scaled when the largest of a row leaves this range: rarely, for that takes another pass over them. */
 const LOW = 2 ** -20;
 const HIGH = 2 ** 20;
@@ -126,7 +126,8 @@ export function unitKernels(m: ModuleBuilder, tile: number) {
   const scaled = (f: FunctionBuilder, out: P, units: P, at: P, scale: P, largest: readonly V[]) => {
     const [unit, to] = locals(f, 2);
     const factors = vectors(f, 4);
-    const outside = (x: V) => v128.or(f32x4.lt(x, f.constant(f32x4.const(LOW))), f32x4.gt(x, f.constant(f32x4.const(HIGH))));
+    const outside = (x: V) =>
+      v128.or(f32x4.lt(x, f.constant(f32x4.const(LOW))), f32x4.gt(x, f.constant(f32x4.const(HIGH))));
     const any = largest.map(outside).reduce((a, b) => v128.or(a, b));
     f.if(v128.anyTrue(any), () => {
       const e = f.let(i32.add(scale, at));
@@ -149,7 +150,11 @@ export function unitKernels(m: ModuleBuilder, tile: number) {
   };
 
   /** Multiplies `now` children, whose slots stand at `list` (a unit's list is `stride` bytes), to 1 or to what is there. */
-  const multiply = (f: FunctionBuilder, p: { values: P; out: P; list: P; stride: P; now: P; units: P; scale: P }, more: boolean) => {
+  const multiply = (
+    f: FunctionBuilder,
+    p: { values: P; out: P; list: P; stride: P; now: P; units: P; scale: P },
+    more: boolean,
+  ) => {
     const [at, unit, to, entry, last, start] = locals(f, 6);
     const [x, largest] = [vectors(f, 4), vectors(f, 4)];
     f.for(at, 0, row, 64, () => {

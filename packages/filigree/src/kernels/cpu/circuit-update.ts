@@ -13,33 +13,37 @@ type V = Local<'v128'>;
  * times the weight at sums, and at tables the flow at value e plus what value e is expected to have of the missing cells.
  */
 export function updateKernel(m: ModuleBuilder): void {
-  m.func('run', ['i32', 'i32', 'i32', 'i32', 'i32', 'f32', 'f32'], (f, block, end, blocks, parameters, counts, step, pseudocount) => {
-    const at = f.let(i32.add(blocks, i32.shl(block, 4)));
-    const rates: Rates = {
-      old: f.let(f32.sub(1, step)),
-      step,
-      pseudocount,
-    };
-    f.for(block, undefined, end, 1, () => {
-      const offset = f.let(i32.shl(i32.load(at, 4), 2));
-      const [w, c] = [f.let(i32.add(parameters, offset)), f.let(i32.add(counts, offset))];
-      const entries = f.let(i32.load(at, 8));
-      const kind = f.let(i32.load(at));
-      f.if(i32.eq(kind, BlockKind.panel), () => panel(f, w, c, entries, rates));
-      f.if(i32.eq(kind, BlockKind.element), () => element(f, w, c, entries, rates));
-      f.if(i32.eq(kind, BlockKind.table), () => {
-        const width = f.let(i32.load(at, 12));
-        const unit = f.local('i32');
-        const stride = f.let(i32.shl(width, 2));
-        f.for(unit, 0, entries, 1, () => {
-          table(f, w, c, width, rates);
-          f.increment(w, stride);
-          f.increment(c, stride);
+  m.func(
+    'run',
+    ['i32', 'i32', 'i32', 'i32', 'i32', 'f32', 'f32'],
+    (f, block, end, blocks, parameters, counts, step, pseudocount) => {
+      const at = f.let(i32.add(blocks, i32.shl(block, 4)));
+      const rates: Rates = {
+        old: f.let(f32.sub(1, step)),
+        step,
+        pseudocount,
+      };
+      f.for(block, undefined, end, 1, () => {
+        const offset = f.let(i32.shl(i32.load(at, 4), 2));
+        const [w, c] = [f.let(i32.add(parameters, offset)), f.let(i32.add(counts, offset))];
+        const entries = f.let(i32.load(at, 8));
+        const kind = f.let(i32.load(at));
+        f.if(i32.eq(kind, BlockKind.panel), () => panel(f, w, c, entries, rates));
+        f.if(i32.eq(kind, BlockKind.element), () => element(f, w, c, entries, rates));
+        f.if(i32.eq(kind, BlockKind.table), () => {
+          const width = f.let(i32.load(at, 12));
+          const unit = f.local('i32');
+          const stride = f.let(i32.shl(width, 2));
+          f.for(unit, 0, entries, 1, () => {
+            table(f, w, c, width, rates);
+            f.increment(w, stride);
+            f.increment(c, stride);
+          });
         });
+        f.increment(at, 16);
       });
-      f.increment(at, 16);
-    });
-  });
+    },
+  );
 }
 
 interface Rates {

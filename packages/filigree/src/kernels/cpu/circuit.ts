@@ -1,10 +1,10 @@
-import {
-  type CircuitDevice,
-  type CircuitProgram,
-  type CircuitRows,
-  type CircuitValues,
-  type PreparedCircuit,
-  type UpdateOptions,
+import type {
+  CircuitDevice,
+  CircuitProgram,
+  CircuitRows,
+  CircuitValues,
+  PreparedCircuit,
+  UpdateOptions,
 } from '../circuits.js';
 import { CIRCUIT_JOB, circuitKernel, reduceCounts, scratchBytes } from './circuit-kernel.js';
 import { updateKernel } from './circuit-update.js';
@@ -128,7 +128,12 @@ class CpuCircuit implements PreparedCircuit {
         scratch: scratch.address,
         scratchStep: step,
       };
-      engine.run(kernel, shares, 1, CIRCUIT_JOB.map((name) => job[name]));
+      engine.run(
+        kernel,
+        shares,
+        1,
+        CIRCUIT_JOB.map((name) => job[name]),
+      );
       if (counts) {
         const from = take(8);
         memory.i32.set([scratch.address + 2 * slotBytes + scaleBytes, step], from.address / 4);
@@ -165,4 +170,3 @@ class CpuCircuit implements PreparedCircuit {
     return copied;
   }
 }
-
