@@ -5,6 +5,7 @@ import { setDefaultDevice } from 'filigree';
 import { addAttention } from './commands/attention.js';
 import { addClaim, addClaims } from './commands/claim.js';
 import { addCompare } from './commands/compare.js';
+import { addCompress, addDecompress } from './commands/compress.js';
 import { addConvert } from './commands/convert.js';
 import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
@@ -47,7 +48,9 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addClaim,
     addClaims,
     addCompare,
+    addCompress,
     addConvert,
+    addDecompress,
     addDiscover,
     addEvaluate,
     addGenerate,

@@ -1,1 +1,3 @@
+export { type MixedOptions, type MixedTable, readMixedTable } from './csv.js';
+export { type IdxTable, isIdx, readIdx } from './idx.js';
 export { firstRows, readTable, type Table, tableOf } from './table.js';

@@ -37,6 +37,8 @@ export class StreamModel {
   private readonly freshMantissa: Float64Array;
   private readonly freshExponent: Int32Array;
   private readonly slope: Float64Array;
+  /** `[units]` the last variable that `shares` was asked for among those that each unit looks at. */
+  private readonly looks: Int32Array;
   private readonly slopeExponent: Int32Array;
 
   /**
@@ -66,6 +68,7 @@ export class StreamModel {
     const units = unitCount(circuit);
     [this.mantissa, this.freshMantissa, this.slope] = [0, 1, 2].map(() => new Float64Array(units));
     [this.exponent, this.freshExponent, this.slopeExponent] = [0, 1, 2].map(() => new Int32Array(units));
+    this.looks = new Int32Array(units).fill(-1);
     for (let unit = 0; unit < units; unit++) {
       if (circuit.kind[unit] !== inputKind) this.compute(unit);
       else
@@ -91,7 +94,10 @@ export class StreamModel {
     const { kind, first, child, inputOf, states } = this.circuit;
     const { mantissa, exponent, slope, slopeExponent, weight } = this;
     const path = this.touched[variable];
-    for (const unit of path) slope[unit] = 0;
+    for (const unit of path) {
+      slope[unit] = 0;
+      this.looks[unit] = variable;
+    }
     const root = mantissa.length - 1;
     shares.fill(0, 0, states[variable]);
     if (path.length === 0) shares.fill(1, 0, states[variable]);
@@ -108,7 +114,7 @@ export class StreamModel {
         let [rest, restExponent, next] = [own, ownExponent, -1];
         for (let e = first[unit]; e < first[unit + 1]; e++) {
           const c = child[e];
-          if (next < 0 && this.looksAt(c, variable)) {
+          if (next < 0 && this.looks[c] === variable) {
             next = c;
             continue;
           }
@@ -136,28 +142,20 @@ export class StreamModel {
     }
   }
 
-  /** Takes in that a variable has a value, for the rest of the row. */
+  /**
+   * Takes in that the variable that `shares` was last asked for has a value, for the rest of the row. Units without a slope do
+   * not reach the root any more, since something that they are multiplied with is impossible: they stay as they are.
+   */
   tell(variable: number, value: number): void {
     const { kind, inputOf } = this.circuit;
     const path = this.touched[variable];
     for (const unit of path) {
+      if (this.slope[unit] === 0) continue;
       if (kind[unit] === inputKind) this.store(unit, this.tables[inputOf[unit]][value], 0);
       else if (!this.options.whole) this.compute(unit);
     }
     if (!this.options.whole) return;
     for (let unit = 0; unit < kind.length; unit++) if (kind[unit] !== inputKind) this.compute(unit);
-  }
-
-  /** Which of a product's children looks at the variable. */
-  private looksAt(unit: number, variable: number): boolean {
-    const path = this.touched[variable];
-    let [from, to] = [0, path.length];
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if (path[middle] < unit) from = middle + 1;
-      else to = middle;
-    }
-    return path[from] === unit;
   }
 
   private addSlope(unit: number, value: number, exponent: number): void {
