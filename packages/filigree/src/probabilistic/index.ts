@@ -1,3 +1,4 @@
+export * as atlas from './atlas/index.js';
 export { type ChowLiuOptions, chowLiuCircuit, chowLiuTree, type VariableTree } from './chow-liu.js';
 export {
   CircuitBuilder,
