@@ -5,6 +5,7 @@ import { setDefaultDevice } from 'filigree';
 import { addAttention } from './commands/attention.js';
 import { addClaim, addClaims } from './commands/claim.js';
 import { addCompare } from './commands/compare.js';
+import { addCompress, addDecompress } from './commands/compress.js';
 import { addConvert } from './commands/convert.js';
 import { addCurves } from './commands/curves.js';
 import { addDiscover } from './commands/discover.js';
@@ -50,8 +51,10 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addClaim,
     addClaims,
     addCompare,
+    addCompress,
     addConvert,
     addCurves,
+    addDecompress,
     addDiscover,
     addEvaluate,
     addExplore,

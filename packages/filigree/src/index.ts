@@ -1,3 +1,4 @@
+export { type Bytes, memoryBytes } from './bytes.js';
 export * from './circuit/index.js';
 export * from './data/index.js';
 export * from './discovery/index.js';

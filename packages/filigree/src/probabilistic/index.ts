@@ -1,4 +1,5 @@
 export { type GradientOptions, trainByGradient } from './adam.js';
+export * as atlas from './atlas/index.js';
 export { type ChowLiuOptions, chowLiuCircuit, chowLiuTree, type VariableTree } from './chow-liu.js';
 export {
   CircuitBuilder,
@@ -10,7 +11,7 @@ export {
 } from './circuit.js';
 export { type CircuitNotes, readCircuitTensors, writeCircuitFile } from './circuit-file.js';
 export { type ClassPosterior, classPosterior } from './classes.js';
-export { type Cnf, readCnf, satisfies } from './cnf.js';
+export { type Cnf, readCnf, satisfies, weighted } from './cnf.js';
 export {
   type Compressed,
   type CompressOptions,
@@ -55,5 +56,5 @@ export { type SampleOptions, sampleRows } from './sample.js';
 export { readSdd } from './sdd.js';
 export { smooth } from './smooth.js';
 export { softEvidence } from './soft-evidence.js';
-export { probabilisticGraph } from './to-circuit.js';
-export { readVtree, type Vtree } from './vtree.js';
+export { edgeUse, keepMostUsed, probabilisticGraph } from './to-circuit.js';
+export { checkRespects, readVtree, type Vtree } from './vtree.js';
