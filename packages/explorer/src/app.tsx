@@ -15,9 +15,17 @@ export function App(): React.JSX.Element {
   }, [theme]);
   return (
     <>
-      <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.querySelector('main')?.setAttribute('tabindex', '-1'); document.querySelector('main')?.focus(); }}>
+      <button
+        type="button"
+        className="skip"
+        onClick={() => {
+          const main = document.querySelector('main');
+          main?.setAttribute('tabindex', '-1');
+          main?.focus();
+        }}
+      >
         To the content
-      </a>
+      </button>
       <nav className="bar">
         <a className="brand" href="#/">
           <svg viewBox="0 0 32 32" aria-hidden="true">

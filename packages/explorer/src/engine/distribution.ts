@@ -1,5 +1,6 @@
 import {
   checkProperties,
+  edgeFlows,
   flows,
   logLikelihood,
   mostProbable,
@@ -62,7 +63,10 @@ export function readDistribution(
     };
   });
   const edges = circuit.child.length;
-  const listed = /^c variables (.+)$/m.exec(text)?.[1].split(',').map((part) => part.trim());
+  const listed = /^c variables (.+)$/m
+    .exec(text)?.[1]
+    .split(',')
+    .map((part) => part.trim());
   const provenance: Provenance = {
     model: name,
     modelHash: '',
@@ -76,7 +80,14 @@ export function readDistribution(
   return {
     what: 'distribution',
     circuit: edges > mostEdges ? null : probabilisticGraph(circuit, provenance),
-    facts: { key, names: listed?.length === circuit.variables ? listed : null, states: [...circuit.states], units: circuit.kind.length, edges, properties },
+    facts: {
+      key,
+      names: listed?.length === circuit.variables ? listed : null,
+      states: [...circuit.states],
+      units: circuit.kind.length,
+      edges,
+      properties,
+    },
   };
 }
 
@@ -129,7 +140,7 @@ export async function askDistribution(ask: Ask<'askDistribution'>, working: Work
           ...drawn.values.subarray(r * drawn.columns, (r + 1) * drawn.columns),
         ])
       : [],
-    flows: used ? Array.from(used.edges, (flow) => -flow || 0) : null,
+    flows: used ? Array.from(edgeFlows(circuit, used), (flow) => -flow || 0) : null,
     milliseconds: performance.now() - start,
   };
 }

@@ -29,7 +29,11 @@ export function AskPanel({ open }: { readonly open: Open }): React.JSX.Element {
   const word = (name: 'answer' | 'wrong', label: string): React.JSX.Element => (
     <label>
       <span>{label}</span>
-      <input value={first(pair[name])} spellCheck={false} onChange={(event) => setPair({ [name]: event.target.value })} />
+      <input
+        value={first(pair[name])}
+        spellCheck={false}
+        onChange={(event) => setPair({ [name]: event.target.value })}
+      />
     </label>
   );
   return (
@@ -61,12 +65,25 @@ export function AskPanel({ open }: { readonly open: Open }): React.JSX.Element {
   );
 }
 
-function Column({ title, of, strong = false }: { readonly title: string; readonly of: Answer | null; readonly strong?: boolean }): React.JSX.Element {
+function Column({
+  title,
+  of,
+  strong = false,
+}: {
+  readonly title: string;
+  readonly of: Answer | null;
+  readonly strong?: boolean;
+}): React.JSX.Element {
   const difference = of ? mean(of.right) - mean(of.wrong) : Number.NaN;
   const marked = new Map<number, string>();
   for (const { id } of of?.right ?? []) marked.set(id, 'right');
   for (const { id } of of?.wrong ?? []) marked.set(id, 'wrong');
-  const rows = of ? [...of.top.slice(0, 5), ...[...of.right, ...of.wrong].filter(({ id }) => !of.top.slice(0, 5).some((t) => t.id === id))] : [];
+  const rows = of
+    ? [
+        ...of.top.slice(0, 5),
+        ...[...of.right, ...of.wrong].filter(({ id }) => !of.top.slice(0, 5).some((t) => t.id === id)),
+      ]
+    : [];
   return (
     <div className={strong ? 'answer strong' : 'answer'}>
       <h3>{title}</h3>
@@ -97,16 +114,8 @@ function Column({ title, of, strong = false }: { readonly title: string; readonl
   );
 }
 
-const mean = (list: readonly Said[]): number => list.reduce((sum, { logit }) => sum + logit, 0) / Math.max(1, list.length);
-
-const ablationWords: Readonly<Record<string, string>> = {
-  patch: 'of the corrupted prompt',
-  zero: 'zero',
-  mean: 'mean',
-  'mean-positional': 'mean by position',
-  resample: 'of another prompt',
-  optimal: 'trained constant',
-};
+const mean = (list: readonly Said[]): number =>
+  list.reduce((sum, { logit }) => sum + logit, 0) / Math.max(1, list.length);
 
 /** How faithful the circuit is now, measured in the page. */
 export function Verdict({ open }: { readonly open: Open }): React.JSX.Element | null {
@@ -117,11 +126,14 @@ export function Verdict({ open }: { readonly open: Open }): React.JSX.Element | 
     <div className="verdict">
       <div className="settings">
         <label>
-          <span>Cut edges carry the value</span>
-          <select value={open.ablation} onChange={(event) => setOpen({ ablation: event.target.value as Open['ablation'] })}>
+          <span>Cut edges carry</span>
+          <select
+            value={open.ablation}
+            onChange={(event) => setOpen({ ablation: event.target.value as Open['ablation'] })}
+          >
             {ablationNames.map((name) => (
               <option key={name} value={name}>
-                {ablationWords[name]}
+                {name}
               </option>
             ))}
           </select>
@@ -138,9 +150,11 @@ export function Verdict({ open }: { readonly open: Open }): React.JSX.Element | 
           <label>
             <span>Pairs of {task}</span>
             <select value={open.pairs} onChange={(event) => setOpen({ pairs: Number(event.target.value) })}>
-              {[...new Set([10, 20, 40, 100, open.pairs])].sort((a, b) => a - b).map((n) => (
-                <option key={n}>{n}</option>
-              ))}
+              {[...new Set([10, 20, 40, 100, open.pairs])]
+                .sort((a, b) => a - b)
+                .map((n) => (
+                  <option key={n}>{n}</option>
+                ))}
             </select>
           </label>
         ) : null}
@@ -150,8 +164,9 @@ export function Verdict({ open }: { readonly open: Open }): React.JSX.Element | 
         <>
           <Scale low={judged.empty} high={judged.clean} at={judged.circuit} />
           <p className="note">
-            {figure(judged.circuit)} as this circuit, {figure(judged.clean)} whole, {figure(judged.empty)} with all edges cut;{' '}
-            {count(judged.pairs)} {judged.pairs === 1 ? 'pair' : 'pairs'}, {figure(judged.milliseconds, 2)} ms
+            {figure(judged.circuit)} as this circuit, {figure(judged.clean)} whole, {figure(judged.empty)} with all
+            edges cut; {count(judged.pairs)} {judged.pairs === 1 ? 'pair' : 'pairs'}, {figure(judged.milliseconds, 2)}{' '}
+            ms
           </p>
         </>
       ) : null}
@@ -160,7 +175,15 @@ export function Verdict({ open }: { readonly open: Open }): React.JSX.Element | 
 }
 
 /** Where the circuit lies between nothing and the whole model. */
-function Scale({ low, high, at }: { readonly low: number; readonly high: number; readonly at: number }): React.JSX.Element {
+function Scale({
+  low,
+  high,
+  at,
+}: {
+  readonly low: number;
+  readonly high: number;
+  readonly at: number;
+}): React.JSX.Element {
   const share = (at - low) / (high - low);
   return (
     <div className="scale" role="img" aria-label={`faithfulness ${decimal(share)}`}>

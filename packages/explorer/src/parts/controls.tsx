@@ -1,10 +1,11 @@
 import { useMemo, useRef } from 'react';
-import { edit, keptEdges, countKept, type Open, redo, setOpen, undo } from '../state/store.js';
 import { placeOpen } from '../state/open.js';
+import { countKept, edit, keptEdges, type Open, redo, setOpen, undo } from '../state/store.js';
 import { count, figure } from './figures.js';
 
 /** A slider's place 0..1000 for a size, logarithmic, so that small circuits have room. */
-const toSlide = (size: number, most: number): number => (size <= 0 ? 0 : 1 + (999 * Math.log(size)) / Math.log(Math.max(2, most)));
+const toSlide = (size: number, most: number): number =>
+  size <= 0 ? 0 : 1 + (999 * Math.log(size)) / Math.log(Math.max(2, most));
 const fromSlide = (slide: number, most: number): number =>
   slide <= 0 ? 0 : Math.min(most, Math.round(Math.max(2, most) ** ((slide - 1) / 999)));
 
@@ -18,7 +19,10 @@ export function Sliders({ open }: { readonly open: Open }): React.JSX.Element {
   const most = ranked.length;
   const kept = useMemo(() => countKept(keptEdges({ circuit, ranked, edits })), [circuit, ranked, edits]);
   const size = edits.size ?? kept;
-  const sizes = useMemo(() => Float64Array.from(ranked, (e) => Math.abs(circuit.edges.score[e] ?? 0)), [ranked, circuit]);
+  const sizes = useMemo(
+    () => Float64Array.from(ranked, (e) => Math.abs(circuit.edges.score[e] ?? 0)),
+    [ranked, circuit],
+  );
   const threshold = size > 0 ? sizes[Math.min(size, most) - 1] : sizes[0];
   const sliding = useRef(false);
   const move = (next: number): void => {
@@ -64,7 +68,9 @@ export function Sliders({ open }: { readonly open: Open }): React.JSX.Element {
           onChange={(event) => move(fromSlide(Number(event.target.value), most))}
           onKeyDown={(event) => {
             // One edge at a time, which a logarithmic slider would not give.
-            const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
+            const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[
+              event.key
+            ];
             if (step === undefined) return;
             event.preventDefault();
             move(size + step);

@@ -28,13 +28,17 @@ export function CurvePlot({ curves, marker, measured, most, onSize }: CurvePlotP
     return () => observer.disconnect();
   }, []);
   const height = Math.round(Math.min(260, Math.max(190, width * 0.56)));
-  const values = curves.flatMap(({ data }) => [data.faithfulness, data.low, data.high, data.random].flatMap((list) => list ?? []));
+  const values = curves.flatMap(({ data }) =>
+    [data.faithfulness, data.low, data.high, data.random].flatMap((list) => list ?? []),
+  );
   if (measured !== undefined && measured !== null) values.push(measured);
   const finite = values.filter((x): x is number => x !== null && Number.isFinite(x));
   const x = scaleLog([1, Math.max(2, most)], [margin.left, width - margin.right]).clamp(true);
   const y = scaleLinear([Math.min(0, ...finite), Math.max(1, ...finite)], [height - margin.bottom, margin.top]).nice(5);
   const points = (data: NamedCurve['data'], list: readonly (number | null)[] | undefined): [number, number][] =>
-    (list ?? []).flatMap((value, i) => (value === null || data.sizes[i] < 1 ? [] : [[data.sizes[i], value] as [number, number]]));
+    (list ?? []).flatMap((value, i) =>
+      value === null || data.sizes[i] < 1 ? [] : [[data.sizes[i], value] as [number, number]],
+    );
   const draw = line<[number, number]>(
     ([size]) => x(size),
     ([, value]) => y(value),
@@ -43,12 +47,16 @@ export function CurvePlot({ curves, marker, measured, most, onSize }: CurvePlotP
     if (!data.low || !data.high) return '';
     const rows = data.sizes.flatMap((size, i) => {
       const [low, high] = [data.low?.[i], data.high?.[i]];
-      return size < 1 || low === null || low === undefined || high === null || high === undefined ? [] : [[size, low, high]];
+      return size < 1 || low === null || low === undefined || high === null || high === undefined
+        ? []
+        : [[size, low, high]];
     });
-    return area<number[]>()
-      .x(([size]) => x(size))
-      .y0(([, low]) => y(low))
-      .y1(([, , high]) => y(high))(rows) ?? '';
+    return (
+      area<number[]>()
+        .x(([size]) => x(size))
+        .y0(([, low]) => y(low))
+        .y1(([, , high]) => y(high))(rows) ?? ''
+    );
   };
   const random = curves.find(({ data }) => data.random);
   const pick = (clientX: number): void => {
@@ -57,7 +65,6 @@ export function CurvePlot({ curves, marker, measured, most, onSize }: CurvePlotP
   };
   return (
     <div className="curve-plot" ref={box}>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: the slider does the same by keyboard */}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the slider does the same by keyboard */}
       <svg
         width={width}
@@ -107,7 +114,9 @@ export function CurvePlot({ curves, marker, measured, most, onSize }: CurvePlotP
         {marker === undefined ? null : (
           <g className="marker" transform={`translate(${x(Math.max(1, marker))} 0)`} data-size={marker}>
             <line y1={margin.top - 6} y2={height - margin.bottom} />
-            {measured === null || measured === undefined || !Number.isFinite(measured) ? null : <circle cy={y(measured)} r={5.5} />}
+            {measured === null || measured === undefined || !Number.isFinite(measured) ? null : (
+              <circle cy={y(measured)} r={5.5} />
+            )}
           </g>
         )}
       </svg>

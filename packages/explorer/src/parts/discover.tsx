@@ -1,16 +1,18 @@
 import { useState } from 'react';
 import { engine } from '../engine/client.js';
 import { type Discovery, type DiscoveryMethod, discoveryMethods } from '../engine/protocol.js';
-import { addCircuit, ablationNames, messageOf, taskNames, taskOf } from '../state/open.js';
-import { type Open, setState, useStore } from '../state/store.js';
-import { circuitHash, placeHash } from '../state/url.js';
 import { questionOf } from '../state/live.js';
-import { setOpen } from '../state/store.js';
+import { ablationNames, addCircuit, messageOf, taskNames, taskOf } from '../state/open.js';
+import { type Open, setOpen, setState, useStore } from '../state/store.js';
+import { circuitHash, placeHash } from '../state/url.js';
 
 /** Runs something long in the worker, with progress that is seen and can be cancelled. */
 export async function runJob<T>(
   what: string,
-  work: (options: { signal: AbortSignal; onProgress: (state: { done: number; total: number; unit: string }) => void }) => Promise<T>,
+  work: (options: {
+    signal: AbortSignal;
+    onProgress: (state: { done: number; total: number; unit: string }) => void;
+  }) => Promise<T>,
 ): Promise<T | undefined> {
   const controller = new AbortController();
   setState({ job: { what, state: null, cancel: () => controller.abort() }, problem: '', notice: '' });
@@ -51,7 +53,18 @@ export function DiscoverPanel({ open }: { readonly open: Open }): React.JSX.Elem
   const { model } = open;
   if (!model?.hasTokenizer) return null;
   const find = async (): Promise<void> => {
-    const discovery: Discovery = { method, task, pairs, metric: 'logit-diff', ablation, steps: 5, rule: 'right', size, tau: 0.01, seed: 0 };
+    const discovery: Discovery = {
+      method,
+      task,
+      pairs,
+      metric: 'logit-diff',
+      ablation,
+      steps: 5,
+      rule: 'right',
+      size,
+      tau: 0.01,
+      seed: 0,
+    };
     const circuit = await runJob(`finding ${task} by ${words[method]}`, (options) =>
       engine.call('discover', { model: model.key, discovery }, options),
     );
@@ -72,7 +85,9 @@ export function DiscoverPanel({ open }: { readonly open: Open }): React.JSX.Elem
   return (
     <section className="panel discover" aria-labelledby="discover-title">
       <h2 id="discover-title">Find again</h2>
-      <p className="note">With another method or task, on the model in this page. The result opens beside this circuit.</p>
+      <p className="note">
+        With another method or task, on the model in this page. The result opens beside this circuit.
+      </p>
       <div className="settings">
         <label>
           <span>Method</span>
@@ -94,11 +109,23 @@ export function DiscoverPanel({ open }: { readonly open: Open }): React.JSX.Elem
         </label>
         <label>
           <span>Pairs</span>
-          <input type="number" min={1} max={400} value={pairs} onChange={(event) => setPairs(Math.max(1, Math.min(400, Number(event.target.value) || 1)))} />
+          <input
+            type="number"
+            min={1}
+            max={400}
+            value={pairs}
+            onChange={(event) => setPairs(Math.max(1, Math.min(400, Number(event.target.value) || 1)))}
+          />
         </label>
         <label>
           <span>Edges (0: fewest that are 0.85 faithful)</span>
-          <input type="number" min={0} max={model.edges} value={size} onChange={(event) => setSize(Math.max(0, Math.min(model.edges, Number(event.target.value) || 0)))} />
+          <input
+            type="number"
+            min={0}
+            max={model.edges}
+            value={size}
+            onChange={(event) => setSize(Math.max(0, Math.min(model.edges, Number(event.target.value) || 0)))}
+          />
         </label>
         <label>
           <span>Cut edges carry</span>

@@ -12,7 +12,12 @@ export function figure(x: number | null | undefined, digits = 3): string {
 }
 
 export const decimal = (x: number | null | undefined): string =>
-  x === null || x === undefined || !Number.isFinite(x) ? '\u2013' : x.toFixed(2).replace(/^-(?=0\.00$)/, '').replace('-', '\u2212');
+  x === null || x === undefined || !Number.isFinite(x)
+    ? '\u2013'
+    : x
+        .toFixed(2)
+        .replace(/^-(?=0\.00$)/, '')
+        .replace('-', '\u2212');
 
 export const percent = (x: number): string => `${Math.round(x * 100)}\u00a0%`.replace('-', '\u2212');
 

@@ -3,7 +3,16 @@ import type { Circuit } from 'filigree';
 import { type KeyboardEvent, memo, type PointerEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Placed, PlacedBox } from '../engine/protocol.js';
 import { figure } from './figures.js';
-import { canvasPainter, faint, glPainter, hidden, hot, type LinePainter, plain, type ViewTransform } from './lines-gl.js';
+import {
+  canvasPainter,
+  faint,
+  glPainter,
+  hidden,
+  hot,
+  type LinePainter,
+  plain,
+  type ViewTransform,
+} from './lines-gl.js';
 
 /** More visible edges than this are drawn on a canvas. */
 const mostSvg = 1000;
@@ -87,7 +96,12 @@ export function Graph(props: GraphProps): React.JSX.Element {
     scene.current?.setAttribute('transform', `translate(${x} ${y}) scale(${k})`);
     if (!painter.current) return;
     const reversed = Uint8Array.from(few ? [] : states).reverse();
-    painter.current.draw(few ? new Uint8Array(states.length) : reversed, view.current, size.current.width, size.current.height);
+    painter.current.draw(
+      few ? new Uint8Array(states.length) : reversed,
+      view.current,
+      size.current.width,
+      size.current.height,
+    );
   }, [states, few]);
   const paintRef = useRef(paint);
   paintRef.current = paint;
@@ -103,19 +117,27 @@ export function Graph(props: GraphProps): React.JSX.Element {
     ask();
   }, [placed, ask]);
 
-  // The painter is made once; lines are given to it strongest last, so that they lie on top.
+  // The painter is made once and when it is first needed; lines are given to it strongest last, so that they lie on top.
+  const given = useRef<unknown>(undefined);
   useEffect(() => {
-    if (!canvas.current) return;
+    if (!canvas.current || few || given.current === widths) return;
+    given.current = widths;
     painter.current ??= glPainter(canvas.current) ?? canvasPainter(canvas.current);
     const count = order.length;
     const turned = new Float32Array(points.length);
-    for (let i = 0; i < count; i++) turned.set(points.subarray(i * samples * 2, (i + 1) * samples * 2), (count - 1 - i) * samples * 2);
-    painter.current.setLines(turned, samples, Float32Array.from(widths).reverse(), Int8Array.from(order, edgeSign).reverse());
+    for (let i = 0; i < count; i++)
+      turned.set(points.subarray(i * samples * 2, (i + 1) * samples * 2), (count - 1 - i) * samples * 2);
+    painter.current.setLines(
+      turned,
+      samples,
+      Float32Array.from(widths).reverse(),
+      Int8Array.from(order, edgeSign).reverse(),
+    );
     ask();
-  }, [order, points, samples, widths, edgeSign, ask]);
+  }, [few, placed, order, points, samples, widths, edgeSign, ask]);
   useEffect(() => {
     const probe = frame.current;
-    if (!probe) return;
+    if (!probe || few) return;
     // A custom property may be spelled in any way; the colour that it gives is always rgb(…).
     const color = (name: string): number[] => {
       probe.style.color = `var(${name})`;
@@ -130,7 +152,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
     });
     probe.style.color = '';
     ask();
-  }, [theme, ask]);
+  }, [few, theme, ask]);
   useEffect(() => ask(), [paint, ask]);
   useEffect(() => {
     const element = frame.current;
@@ -210,7 +232,8 @@ export function Graph(props: GraphProps): React.JSX.Element {
     if (wasDrag) return;
     const box = frame.current?.getBoundingClientRect();
     const target = (event.target as Element).closest('[data-node]');
-    if (target) onNode(Number(target.getAttribute('data-node')) === node ? null : Number(target.getAttribute('data-node')));
+    if (target)
+      onNode(Number(target.getAttribute('data-node')) === node ? null : Number(target.getAttribute('data-node')));
     else if (box) {
       const { k, x, y } = view.current;
       const [px, py] = [(event.clientX - box.left - x) / k, (event.clientY - box.top - y) / k];
@@ -255,7 +278,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
       data-edges={shown}
       data-painter={few ? 'svg' : 'canvas'}
     >
-      <canvas ref={canvas} aria-hidden="true" />
+      <canvas ref={canvas} />
       {/* biome-ignore lint/a11y/useSemanticElements: a group of an SVG */}
       <svg role="group" aria-label={label} className={node === null ? '' : 'focused'}>
         <g ref={scene}>
@@ -321,13 +344,15 @@ const Lines = memo(function Lines({ placed, states, widths, signOf, on }: LinesP
       made.current = placed;
       before.current = new Uint8Array(paths.length).fill(255);
       element.replaceChildren(
-        ...paths.map((d, i) => {
-          const line = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-          line.setAttribute('d', d);
-          line.setAttribute('stroke-width', widths[i].toFixed(2));
-          line.dataset['edge'] = String(order[i]);
-          return line;
-        }).reverse(),
+        ...paths
+          .map((d, i) => {
+            const line = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+            line.setAttribute('d', d);
+            line.setAttribute('stroke-width', widths[i].toFixed(2));
+            line.dataset['edge'] = String(order[i]);
+            return line;
+          })
+          .reverse(),
       );
     }
     const { children } = element;
@@ -335,7 +360,10 @@ const Lines = memo(function Lines({ placed, states, widths, signOf, on }: LinesP
       const code = 4 * (signOf(order[i]) + 1) + states[i];
       if (before.current[i] === code) continue;
       before.current[i] = code;
-      children[paths.length - 1 - i].setAttribute('class', `edge ${signNames[signOf(order[i]) + 1]} ${stateNames[states[i]]}`);
+      children[paths.length - 1 - i].setAttribute(
+        'class',
+        `edge ${signNames[signOf(order[i]) + 1]} ${stateNames[states[i]]}`,
+      );
     }
   }, [placed, states, widths, signOf, on]);
   return <g ref={group} className={on ? 'edges' : 'edges away'} />;
@@ -351,7 +379,15 @@ interface NodesProps {
   readonly pinned: ReadonlySet<number> | undefined;
 }
 
-const Nodes = memo(function Nodes({ circuit, boxes, active, node, found, groups, pinned }: NodesProps): React.JSX.Element {
+const Nodes = memo(function Nodes({
+  circuit,
+  boxes,
+  active,
+  node,
+  found,
+  groups,
+  pinned,
+}: NodesProps): React.JSX.Element {
   const { nodes } = circuit;
   const simple = boxes.length > mostNodes;
   return (
@@ -433,7 +469,13 @@ function Columns({ placed }: { readonly placed: Placed }): React.JSX.Element | n
 }
 
 /** Index into the drawing's order of the visible edge nearest to a point of the view, or -1. */
-function edgeAt({ points, samples, order }: Placed, states: Uint8Array, { k, x, y }: ViewTransform, px: number, py: number): number {
+function edgeAt(
+  { points, samples, order }: Placed,
+  states: Uint8Array,
+  { k, x, y }: ViewTransform,
+  px: number,
+  py: number,
+): number {
   const [sx, sy] = [(px - x) / k, (py - y) / k];
   let nearest = (6 / k) ** 2;
   let best = -1;

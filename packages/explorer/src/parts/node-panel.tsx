@@ -25,7 +25,13 @@ export function NodePanel({ open }: { readonly open: Open }): React.JSX.Element 
           {nodes.position[node] === null ? '' : `, position ${nodes.position[node]}`}
           {nodes.score[node] === null ? '' : `, ${figure(nodes.score[node])}`}
         </span>
-        <button type="button" className="close" onClick={() => setOpen({ node: null })} aria-label="Close the node" title="Close (Esc)">
+        <button
+          type="button"
+          className="close"
+          onClick={() => setOpen({ node: null })}
+          aria-label="Close the node"
+          title="Close (Esc)"
+        >
           {'\u00d7'}
         </button>
       </header>
@@ -72,7 +78,7 @@ interface EdgeListProps {
   readonly other: readonly number[];
 }
 
-const listed = 12;
+const listed = 6;
 
 function EdgeList({ title, list, kept, open, other }: EdgeListProps): React.JSX.Element | null {
   const [all, setAll] = useState(false);
@@ -82,7 +88,10 @@ function EdgeList({ title, list, kept, open, other }: EdgeListProps): React.JSX.
   return (
     <>
       <h3>
-        {title} <span className="note">{list.filter((e) => kept[e]).length} of {list.length} on</span>
+        {title}{' '}
+        <span className="note">
+          {list.filter((e) => kept[e]).length} of {list.length} on
+        </span>
       </h3>
       <ul className="edge-list">
         {shown.map((e) => {
@@ -90,14 +99,25 @@ function EdgeList({ title, list, kept, open, other }: EdgeListProps): React.JSX.
           return (
             <li key={e} className={kept[e] ? '' : 'off'}>
               <label>
-                <input type="checkbox" checked={kept[e] === 1} onChange={(event) => toggleEdges([e], event.target.checked)} />
+                <input
+                  type="checkbox"
+                  checked={kept[e] === 1}
+                  onChange={(event) => toggleEdges([e], event.target.checked)}
+                />
                 <span className="name">
                   {nodes.label[other[e]]}
                   {edges.port[e] ? <i>{edges.port[e]}</i> : null}
                 </span>
               </label>
-              <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>{figure(score)}</span>
-              <button type="button" className="go" onClick={() => setOpen({ node: other[e] })} aria-label={`Go to ${nodes.label[other[e]]}`}>
+              <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>
+                {figure(score)}
+              </span>
+              <button
+                type="button"
+                className="go"
+                onClick={() => setOpen({ node: other[e] })}
+                aria-label={`Go to ${nodes.label[other[e]]}`}
+              >
                 {'\u2192'}
               </button>
             </li>
@@ -135,9 +155,10 @@ function Activity({ open, node }: { readonly open: Open; readonly node: number }
           <h3>Attention</h3>
           <div
             className="drawing"
-            // biome-ignore lint/security/noDangerouslySetInnerHtml: the drawing escapes all text
             dangerouslySetInnerHTML={{
-              __html: attentionSvg(first.map(visible), [{ label: open.circuit.nodes.label[node], pattern }], { styled: false }),
+              __html: attentionSvg(first.map(visible), [{ label: open.circuit.nodes.label[node], pattern }], {
+                styled: false,
+              }),
             }}
           />
         </>
@@ -149,7 +170,10 @@ function Activity({ open, node }: { readonly open: Open; readonly node: number }
             {neurons.map(({ neuron, value, activation }) => (
               <li key={neuron}>
                 <span className="name">n{neuron}</span>
-                <span className={`number ${value >= 0 ? 'negative' : 'positive'}`}>{value >= 0 ? '+' : ''}{decimal(value)}</span>
+                <span className={`number ${value >= 0 ? 'negative' : 'positive'}`}>
+                  {value >= 0 ? '+' : ''}
+                  {decimal(value)}
+                </span>
                 <Coloured tokens={first} values={activation} largest={Math.max(...activation.map(Math.abs), 1e-9)} />
               </li>
             ))}
@@ -161,7 +185,6 @@ function Activity({ open, node }: { readonly open: Open; readonly node: number }
           <h3>Writes most at</h3>
           <div className="texts">
             {texts.map(({ tokens, values }, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: prompts may recur
               <Coloured key={i} tokens={tokens} values={values} largest={largest} />
             ))}
           </div>
@@ -172,17 +195,26 @@ function Activity({ open, node }: { readonly open: Open; readonly node: number }
 }
 
 /** Tokens, the more coloured the larger their value. */
-function Coloured({ tokens, values, largest }: { readonly tokens: readonly string[]; readonly values: readonly number[]; readonly largest: number }): React.JSX.Element {
+function Coloured({
+  tokens,
+  values,
+  largest,
+}: {
+  readonly tokens: readonly string[];
+  readonly values: readonly number[];
+  readonly largest: number;
+}): React.JSX.Element {
   return (
     <p className="coloured">
       {tokens.map((token, i) => {
         const share = Math.min(1, Math.abs(values[i]) / (largest || 1));
         return (
           <span
-            // biome-ignore lint/suspicious/noArrayIndexKey: a token's place is its identity
             key={i}
             title={`${visible(token)}: ${figure(values[i])}`}
-            style={{ backgroundColor: `color-mix(in srgb, var(${values[i] < 0 ? '--score-positive' : '--score-negative'}) ${Math.round(55 * share ** 1.5)}%, transparent)` }}
+            style={{
+              backgroundColor: `color-mix(in srgb, var(${values[i] < 0 ? '--score-positive' : '--score-negative'}) ${Math.round(55 * share ** 1.5)}%, transparent)`,
+            }}
           >
             {token.replaceAll('\n', '\u23ce')}
           </span>
@@ -214,7 +246,12 @@ function Words({ open, node }: { readonly open: Open; readonly node: number }): 
     annotate((a) => {
       const others = (a.supernodes ?? []).map((g) => ({ ...g, nodes: g.nodes.filter((n) => n !== node) }));
       const had = others.find((g) => g.name === to);
-      const next = to === '' ? others : had ? others.map((g) => (g === had ? { ...g, nodes: [...g.nodes, node] } : g)) : [...others, { name: to, nodes: [node] }];
+      const next =
+        to === ''
+          ? others
+          : had
+            ? others.map((g) => (g === had ? { ...g, nodes: [...g.nodes, node] } : g))
+            : [...others, { name: to, nodes: [node] }];
       return { ...a, supernodes: next.filter((g) => g.nodes.length > 0) };
     });
   };
@@ -238,7 +275,12 @@ function Words({ open, node }: { readonly open: Open; readonly node: number }): 
       </datalist>
       <label>
         <span>Note</span>
-        <textarea rows={2} value={note} placeholder="what you think that it does" onChange={(event) => setNote(event.target.value)} />
+        <textarea
+          rows={2}
+          value={note}
+          placeholder="what you think that it does"
+          onChange={(event) => setNote(event.target.value)}
+        />
       </label>
     </div>
   );

@@ -57,7 +57,9 @@ async function contentOf(open: Open, format: ExportFormat): Promise<Blob> {
 
 function drawingOf(open: Open): string {
   const kept = keptEdges(open);
-  const edges = Array.from(open.ranked).filter((e) => kept[e]).slice(0, mostDrawn);
+  const edges = Array.from(open.ranked)
+    .filter((e) => kept[e])
+    .slice(0, mostDrawn);
   if (edges.length === 0) throw new Error('No edge is on, so there is nothing to draw.');
   return circuitSvg(currentCircuit(open), { edges, title: open.name });
 }

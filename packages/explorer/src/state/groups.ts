@@ -9,16 +9,26 @@ export function groupNames({ supernodes = [] }: Annotations): Map<number, string
  * The circuit in short: its groups and pinned nodes, with input and logits; edges between two of them are summed. Null where nothing is
  * grouped or pinned.
  */
-export function summary(circuit: Circuit, kept: Uint8Array, { supernodes = [], pinned = [] }: Annotations): Circuit | null {
+export function summary(
+  circuit: Circuit,
+  kept: Uint8Array,
+  { supernodes = [], pinned = [] }: Annotations,
+): Circuit | null {
   if (supernodes.length + pinned.length === 0) return null;
   const { nodes, edges } = circuit;
   const grouped = new Set(supernodes.flatMap((group) => group.nodes));
   const alone = nodes.id.flatMap((_, n) => {
     const end = nodes.kind[n] === 'input' || nodes.kind[n] === 'logits';
     const used = end && (edges.source.includes(n) || edges.target.includes(n));
-    return !grouped.has(n) && (pinned.includes(n) || (used && circuit.kind === 'transformer') || nodes.kind[n] === 'logits') ? [n] : [];
+    return !grouped.has(n) &&
+      (pinned.includes(n) || (used && circuit.kind === 'transformer') || nodes.kind[n] === 'logits')
+      ? [n]
+      : [];
   });
-  const boxes = [...supernodes.map(({ name, nodes: members }) => ({ name, members, kind: 'group' })), ...alone.map((n) => ({ name: nodes.label[n], members: [n], kind: nodes.kind[n] }))];
+  const boxes = [
+    ...supernodes.map(({ name, nodes: members }) => ({ name, members, kind: 'group' })),
+    ...alone.map((n) => ({ name: nodes.label[n], members: [n], kind: nodes.kind[n] })),
+  ];
   const boxOf = new Map(boxes.flatMap(({ members }, b) => members.map((n) => [n, b] as const)));
   const depth = boxes.map(({ members }) => members.reduce((sum, n) => sum + nodes.layer[n], 0) / members.length);
   // Boxes of like depth share a row; an edge always leads upwards, as the mean depth of its ends says.

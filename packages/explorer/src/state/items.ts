@@ -41,4 +41,7 @@ export async function fetchText(id: string): Promise<string> {
 }
 
 /** What is open only here. */
-export const given = new Map<string, { text?: string; files?: ReadonlyMap<string, Blob>; vtree?: { name: string; text: string } }>();
+export const given = new Map<
+  string,
+  { text?: string; files?: ReadonlyMap<string, Blob>; vtree?: { name: string; text: string } }
+>();

@@ -1,7 +1,7 @@
 import { engine } from '../engine/client.js';
 import type { Question } from '../engine/protocol.js';
 import { circuitParams, messageOf, openCircuit, taskOf } from './open.js';
-import { getState, keptEdges, type Open, setOpen, setState, type State, useStore } from './store.js';
+import { getState, keptEdges, type Open, type State, setOpen, setState, useStore } from './store.js';
 import { parsePlace, placeHash } from './url.js';
 
 /** The question about the open circuit: fresh pairs of its task, or the prompts that are typed. */
@@ -57,7 +57,11 @@ export function startLive(): void {
       const open = getState().open as Open;
       const { id, pair, ablation } = open;
       try {
-        const answers = await engine.call('answers', { circuit: id, kept: keptEdges(open), pair, ablation }, { signal });
+        const answers = await engine.call(
+          'answers',
+          { circuit: id, kept: keptEdges(open), pair, ablation },
+          { signal },
+        );
         setOpen({ answers, answersError: '' }, id);
       } catch (error) {
         if (!signal.aborted) setOpen({ answersError: messageOf(error) }, id);
@@ -76,7 +80,11 @@ export function startLive(): void {
       const open = getState().open as Open;
       const { id } = open;
       try {
-        const judged = await engine.call('judge', { circuit: id, kept: keptEdges(open), question: questionOf(open) }, { signal });
+        const judged = await engine.call(
+          'judge',
+          { circuit: id, kept: keptEdges(open), question: questionOf(open) },
+          { signal },
+        );
         setOpen({ judged, judgedError: '' }, id);
       } catch (error) {
         if (!signal.aborted) setOpen({ judged: null, judgedError: messageOf(error) }, id);

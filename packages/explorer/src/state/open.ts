@@ -1,8 +1,19 @@
 import type { Annotations, Circuit, TextPair } from 'filigree';
 import { desk, EngineError, engine } from '../engine/client.js';
 import type { ModelFacts, OpenedFile } from '../engine/protocol.js';
-import { addressOf, fetchText, given, here, type Item } from './items.js';
-import { addItem, edit, getState, keptEdges, type NamedCurve, type Open, setOpen, setState, useStore } from './store.js';
+import { addressOf, examples, fetchText, given, here, type Item } from './items.js';
+import {
+  addItem,
+  edit,
+  getState,
+  keptEdges,
+  type NamedCurve,
+  type Open,
+  refreshItems,
+  setOpen,
+  setState,
+  useStore,
+} from './store.js';
 import { circuitHash, packNumbers, placeHash, unpackNumbers } from './url.js';
 
 /** Edges that are laid out; of larger circuits the strongest. */
@@ -26,10 +37,20 @@ async function load(id: string): Promise<OpenedFile> {
   if (id.startsWith(here) && !own) {
     throw new Error(`${id.slice(here.length)} was only in an earlier visit of this page; drop the file here again.`);
   }
+  if (!own && !id.startsWith(examples)) {
+    await waitForItems();
+    if (!itemOf(id)) await refreshItems();
+    if (!itemOf(id)) throw new Error(`There is no ${id} here, or it is not something that this page shows.`);
+  }
   const name = id.split('/').at(-1) ?? id;
   const tree = itemOf(id)?.vtree;
   const vtree = own?.vtree ?? (tree === undefined ? undefined : { name: tree, text: await fetchText(tree) });
-  return desk.call('readFile', { key: id, name, text: own?.text ?? (await fetchText(id)), ...(vtree ? { vtree } : {}) });
+  return desk.call('readFile', {
+    key: id,
+    name,
+    text: own?.text ?? (await fetchText(id)),
+    ...(vtree ? { vtree } : {}),
+  });
 }
 
 /** Ranks edges by the size of their score, those without one last. */
@@ -83,7 +104,10 @@ export async function openCircuit(id: string, params: Readonly<Record<string, st
       placed: null,
       byPosition: circuit.nodes.position.some((p) => p !== null) && params.pos !== '0',
       edits: {
-        size: params.n === undefined ? topSize(circuit, ranks.ranked) : Math.max(0, Math.min(count, Math.round(Number(params.n)) || 0)),
+        size:
+          params.n === undefined
+            ? topSize(circuit, ranks.ranked)
+            : Math.max(0, Math.min(count, Math.round(Number(params.n)) || 0)),
         on: new Set(inside(unpackNumbers(params.on), count)),
         off: new Set(inside(unpackNumbers(params.off), count)),
         annotations,
@@ -160,7 +184,12 @@ async function openModelOf({ id, circuit }: Open, params: Readonly<Record<string
   const models = getState().items.filter((item) => item.kind === 'model');
   const item = models.find((model) => model.name === wanted) ?? models.find((model) => model.id === params.model);
   if (!item) {
-    setOpen({ modelNote: `The model \u201c${wanted}\u201d is not here, so nothing can be asked anew. Drop its folder here, or give it to filigree explore.` }, id);
+    setOpen(
+      {
+        modelNote: `The model \u201c${wanted}\u201d is not here, so nothing can be asked anew. Drop its folder here, or give it to filigree explore.`,
+      },
+      id,
+    );
     return;
   }
   await useModel(item.id);
@@ -208,7 +237,9 @@ export async function useModel(modelId: string): Promise<void> {
     setOpen(
       {
         model: facts,
-        modelNote: other ? `The weights of ${facts.name} differ from those of the model that the circuit was found in.` : '',
+        modelNote: other
+          ? `The weights of ${facts.name} differ from those of the model that the circuit was found in.`
+          : '',
         ...(pair && params.clean === undefined ? { pair } : {}),
       },
       id,
@@ -226,7 +257,8 @@ export const taskOf = ({ circuit }: Pick<Open, 'circuit'>): string | undefined =
   taskNames.find((name) => name === circuit.provenance.task);
 
 async function examplePair(model: string, task: string): Promise<TextPair | undefined> {
-  if (!taskNames.some((name) => name === task)) return undefined;
+  // The prompts that the tour speaks of are of this task.
+  if (task === 'pronoun' || !taskNames.some((name) => name === task)) return undefined;
   const [first] = await engine.call('texts', { model, task, count: 1, part: 'evaluation', seed: 0 });
   return first;
 }
@@ -334,7 +366,9 @@ export function setPair(change: Partial<TextPair>): void {
 function packAnnotations(now: Annotations, file: Annotations): Record<string, string> {
   if (JSON.stringify(now) === JSON.stringify(file)) return {};
   return {
-    groups: (now.supernodes ?? []).map(({ name, nodes }) => `${encodeURIComponent(name)}:${packNumbers(nodes)}`).join(';'),
+    groups: (now.supernodes ?? [])
+      .map(({ name, nodes }) => `${encodeURIComponent(name)}:${packNumbers(nodes)}`)
+      .join(';'),
     notes: (now.notes ?? []).map(({ node, text }) => `${node}:${encodeURIComponent(text)}`).join(';'),
     pins: packNumbers(now.pinned ?? []),
     own: '1',
@@ -343,7 +377,11 @@ function packAnnotations(now: Annotations, file: Annotations): Record<string, st
 
 function unpackAnnotations(params: Readonly<Record<string, string>>, file: Annotations, nodes: number): Annotations {
   if (params.own !== '1') return file;
-  const parts = (text: string | undefined): string[][] => (text ?? '').split(';').filter(Boolean).map((part) => part.split(':'));
+  const parts = (text: string | undefined): string[][] =>
+    (text ?? '')
+      .split(';')
+      .filter(Boolean)
+      .map((part) => part.split(':'));
   const decoded = (text = ''): string => {
     try {
       return decodeURIComponent(text);
@@ -357,7 +395,9 @@ function unpackAnnotations(params: Readonly<Record<string, string>>, file: Annot
       name: decoded(name),
       nodes: unpackNumbers(list).filter((n) => n < nodes && !taken.has(n) && taken.add(n)),
     })),
-    notes: parts(params.notes).flatMap(([node, text]) => (Number(node) < nodes ? [{ node: Number(node), text: decoded(text) }] : [])),
+    notes: parts(params.notes).flatMap(([node, text]) =>
+      Number(node) < nodes ? [{ node: Number(node), text: decoded(text) }] : [],
+    ),
     pinned: unpackNumbers(params.pins).filter((n) => n < nodes),
   };
 }
@@ -369,7 +409,11 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
   const config = names.find((name) => name.split('/').at(-1) === 'config.json');
   if (config !== undefined && names.some((name) => name.endsWith('.safetensors'))) {
     const folder = config.slice(0, -'config.json'.length);
-    const inside = new Map([...files].flatMap(([name, file]) => (name.startsWith(folder) ? [[name.slice(folder.length), file] as const] : [])));
+    const inside = new Map(
+      [...files].flatMap(([name, file]) =>
+        name.startsWith(folder) ? [[name.slice(folder.length), file] as const] : [],
+      ),
+    );
     const name = folder.replace(/\/$/, '').split('/').at(-1) || 'model';
     const id = `${here}${name}`;
     given.set(id, { files: inside });
@@ -383,20 +427,31 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
   const others = [...files].filter(([name]) => !name.endsWith('.vtree'));
   const vtree = trees[0] ? { name: trees[0][0], text: await trees[0][1].text() } : undefined;
   if (others.length === 0) {
-    setState({ problem: 'There is nothing in this that the page can show: give a circuit (.json, .psdd, .jpc, .sdd, .nnf) or the folder of a model.' });
+    setState({
+      problem:
+        'There is nothing in this that the page can show: give a circuit (.json, .psdd, .jpc, .sdd, .nnf) or the folder of a model.',
+    });
     return;
   }
   let last: string | undefined;
   for (const [name, file] of others.slice(0, 20)) {
     const id = `${here}${name.split('/').at(-1)}`;
     try {
-      if (file.size > 512 * 2 ** 20) throw new Error(`${name} has ${file.size} bytes, which is too much for this page.`);
+      if (file.size > 512 * 2 ** 20)
+        throw new Error(`${name} has ${file.size} bytes, which is too much for this page.`);
       opened.delete(id);
       given.set(id, { text: await file.text(), ...(vtree ? { vtree } : {}) });
       const read = await readItem(id);
       const made = new Date(file.lastModified).toISOString();
       if (read.what === 'distribution') {
-        addItem({ id, kind: 'distribution', name: id.slice(here.length), size: file.size, made, facts: { units: read.facts.units } });
+        addItem({
+          id,
+          kind: 'distribution',
+          name: id.slice(here.length),
+          size: file.size,
+          made,
+          facts: { units: read.facts.units },
+        });
         last = placeHash({ view: 'distribution', ids: [id], params: {} });
       } else {
         const { circuit } = read;
@@ -407,7 +462,14 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
           name: id.slice(here.length),
           size: file.size,
           made: circuit.provenance.made || made,
-          facts: { task, method, model, kind: circuit.kind, edges: circuit.edges.source.length, kept: circuit.edges.kept.filter(Boolean).length },
+          facts: {
+            task,
+            method,
+            model,
+            kind: circuit.kind,
+            edges: circuit.edges.source.length,
+            kept: circuit.edges.kept.filter(Boolean).length,
+          },
         });
         last = circuitHash(id);
       }

@@ -147,7 +147,10 @@ export function redo(): void {
 /** Which edges are in the circuit as it stands: by size or as the file says, then switched by hand. */
 export function keptEdges({ circuit, ranked, edits }: Pick<Open, 'circuit' | 'ranked' | 'edits'>): Uint8Array {
   const kept = new Uint8Array(ranked.length);
-  if (edits.size === null) circuit.edges.kept.forEach((is, e) => { kept[e] = is ? 1 : 0; });
+  if (edits.size === null)
+    circuit.edges.kept.forEach((is, e) => {
+      kept[e] = is ? 1 : 0;
+    });
   else for (let i = 0; i < Math.min(edits.size, ranked.length); i++) kept[ranked[i]] = 1;
   for (const e of edits.on) kept[e] = 1;
   for (const e of edits.off) kept[e] = 0;

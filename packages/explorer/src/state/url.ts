@@ -37,4 +37,7 @@ export const circuitHash = (id: string, params: Record<string, string> = {}): st
 /** Indices as `1.2.9`. */
 export const packNumbers = (numbers: Iterable<number>): string => [...numbers].join('.');
 export const unpackNumbers = (text: string | undefined): number[] =>
-  (text ?? '').split('.').filter((part) => /^\d+$/.test(part)).map(Number);
+  (text ?? '')
+    .split('.')
+    .filter((part) => /^\d+$/.test(part))
+    .map(Number);

@@ -34,13 +34,18 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
     const text = search.trim().toLowerCase();
     if (!text) return undefined;
     const { id, label } = circuit.nodes;
-    return new Set(id.flatMap((name, n) => (`${name} ${label[n]} ${groups.get(n) ?? ''}`.toLowerCase().includes(text) ? [n] : [])));
+    return new Set(
+      id.flatMap((name, n) => (`${name} ${label[n]} ${groups.get(n) ?? ''}`.toLowerCase().includes(text) ? [n] : [])),
+    );
   }, [search, circuit, groups]);
   const box = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const key = (event: KeyboardEvent): void => {
       const typing = event.target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
-      const field = typing && (event.target as HTMLInputElement).type !== 'range' && (event.target as HTMLInputElement).type !== 'checkbox';
+      const field =
+        typing &&
+        (event.target as HTMLInputElement).type !== 'range' &&
+        (event.target as HTMLInputElement).type !== 'checkbox';
       if (event.key === '/' && !field) {
         event.preventDefault();
         box.current?.focus();
@@ -60,99 +65,116 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
     <main className="circuit-view">
       <Title open={open} number={number} share={share} />
       <div className="stage">
-        <section className="panel drawing-panel" aria-label="The circuit">
-          <div className="tools">
-            {scored ? <Sliders open={open} /> : null}
-            <div className="side-tools">
-              <input
-                ref={box}
-                type="search"
-                placeholder="Search nodes ( / )"
-                aria-label="Search nodes"
-                value={search}
-                onChange={(event) => setSearch(event.target.value)}
-                onKeyDown={(event) => {
-                  if (event.key === 'Enter' && found?.size) setOpen({ node: [...found][0] });
-                  if (event.key === 'Escape') setSearch('');
-                }}
-              />
-              <Menu open={open} />
+        <div className="column">
+          <section className="panel drawing-panel" aria-label="The circuit">
+            <div className="tools">
+              {scored ? <Sliders open={open} /> : null}
+              <div className="side-tools">
+                <input
+                  ref={box}
+                  type="search"
+                  placeholder="Search nodes ( / )"
+                  aria-label="Search nodes"
+                  value={search}
+                  onChange={(event) => setSearch(event.target.value)}
+                  onKeyDown={(event) => {
+                    if (event.key === 'Enter' && found?.size) setOpen({ node: [...found][0] });
+                    if (event.key === 'Escape') setSearch('');
+                  }}
+                />
+                <Menu open={open} />
+              </div>
             </div>
-          </div>
-          {placed ? (
-            <Graph
-              circuit={circuit}
-              placed={placed}
-              kept={kept}
-              rankOf={open.rankOf}
-              node={open.node}
-              onNode={(node) => setOpen({ node })}
-              found={found}
-              groups={groups}
-              pinned={pinned}
-              label={`Circuit of ${number} edges`}
-              theme={theme}
-            />
-          ) : (
-            <div className="graph waiting">Drawing{'\u2026'}</div>
-          )}
-          <footer className="legend">
-            <span>
-              <i className="negative" /> helps: cutting it lowers the metric
-            </span>
-            <span>
-              <i className="positive" /> hurts
-            </span>
-            {circuit.edges.source.length > mostPlaced ? <span>the {count(mostPlaced)} strongest of {count(circuit.edges.source.length)} edges</span> : null}
-          </footer>
-        </section>
+            {placed ? (
+              <Graph
+                circuit={circuit}
+                placed={placed}
+                kept={kept}
+                rankOf={open.rankOf}
+                node={open.node}
+                onNode={(node) => setOpen({ node })}
+                found={found}
+                groups={groups}
+                pinned={pinned}
+                label={`Circuit of ${number} edges`}
+                theme={theme}
+              />
+            ) : (
+              <div className="graph waiting">Drawing{'\u2026'}</div>
+            )}
+            <footer className="legend">
+              <span>
+                <i className="negative" /> helps: cutting it lowers the metric
+              </span>
+              <span>
+                <i className="positive" /> hurts
+              </span>
+              {circuit.edges.source.length > mostPlaced ? (
+                <span>
+                  the {count(mostPlaced)} strongest of {count(circuit.edges.source.length)} edges
+                </span>
+              ) : null}
+            </footer>
+          </section>
+          <Summary open={open} kept={kept} theme={theme} />
+          {circuit.kind === 'transformer' ? (
+            <>
+              <AskPanel open={open} />
+              <DiscoverPanel open={open} />
+            </>
+          ) : null}
+          <CompareWith open={open} />
+          <section className="panel made">
+            <h2>How it was made</h2>
+            <dl>
+              {Object.entries({
+                file: open.id,
+                model: provenance.model,
+                task: provenance.task,
+                method: provenance.method,
+                options: Object.entries(provenance.options)
+                  .filter(([key]) => key !== 'tokens')
+                  .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+                  .join(', '),
+                seed: String(provenance.seed),
+                made: when(provenance.made),
+                'model hash': provenance.modelHash.slice(0, 16),
+              }).map(([name, value]) =>
+                value ? (
+                  <div key={name}>
+                    <dt>{name}</dt>
+                    <dd>{value}</dd>
+                  </div>
+                ) : null,
+              )}
+            </dl>
+          </section>
+        </div>
         <aside>
           {open.node === null ? null : <NodePanel open={open} />}
           <Faithful open={open} number={number} />
           <Strongest open={open} kept={kept} />
         </aside>
       </div>
-      <Summary open={open} kept={kept} theme={theme} />
-      {circuit.kind === 'transformer' ? (
-        <>
-          <AskPanel open={open} />
-          <DiscoverPanel open={open} />
-        </>
-      ) : null}
-      <CompareWith open={open} />
-      <section className="panel made">
-        <h2>How it was made</h2>
-        <dl>
-          {Object.entries({
-            file: open.id,
-            model: provenance.model,
-            task: provenance.task,
-            method: provenance.method,
-            options: Object.entries(provenance.options)
-              .filter(([key]) => key !== 'tokens')
-              .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-              .join(', '),
-            seed: String(provenance.seed),
-            made: when(provenance.made),
-            'model hash': provenance.modelHash.slice(0, 16),
-          }).map(([name, value]) =>
-            value ? (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ) : null,
-          )}
-        </dl>
-      </section>
     </main>
   );
 }
 
-function Title({ open, number, share }: { readonly open: Open; readonly number: number; readonly share: number | undefined }): React.JSX.Element {
+function Title({
+  open,
+  number,
+  share,
+}: {
+  readonly open: Open;
+  readonly number: number;
+  readonly share: number | undefined;
+}): React.JSX.Element {
   const { provenance, edges } = open.circuit;
   const measured = share === undefined ? (provenance.metrics.faithfulness as unknown) : share;
-  const sure = typeof measured === 'number' && Number.isFinite(measured) && (share !== undefined || open.edits === open.past[0] || open.past.length === 0);
+  const sure =
+    typeof measured === 'number' &&
+    Number.isFinite(measured) &&
+    (share !== undefined || open.edits === open.past[0] || open.past.length === 0);
   const what = number === 1 ? 'edge' : 'edges';
   return (
     <header className="title">
@@ -179,7 +201,12 @@ function Menu({ open }: { readonly open: Open }): React.JSX.Element {
   return (
     <div className="row">
       {canSave(open) ? (
-        <button type="button" disabled={!changed} onClick={() => void saveOpen()} title="Write edges, groups and notes into the file">
+        <button
+          type="button"
+          disabled={!changed}
+          onClick={() => void saveOpen()}
+          title="Write edges, groups and notes into the file"
+        >
           Save
         </button>
       ) : null}
@@ -244,7 +271,9 @@ function Strongest({ open, kept }: { readonly open: Open; readonly kept: Uint8Ar
               <button type="button" className="name quiet" onClick={() => setOpen({ node: circuit.edges.source[e] })}>
                 {edgeLabel(circuit, e)}
               </button>
-              <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>{figure(score)}</span>
+              <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>
+                {figure(score)}
+              </span>
             </li>
           );
         })}
@@ -254,7 +283,15 @@ function Strongest({ open, kept }: { readonly open: Open; readonly kept: Uint8Ar
 }
 
 /** The groups and pinned nodes, drawn as a circuit of their own. */
-function Summary({ open, kept, theme }: { readonly open: Open; readonly kept: Uint8Array; readonly theme: 'light' | 'dark' }): React.JSX.Element | null {
+function Summary({
+  open,
+  kept,
+  theme,
+}: {
+  readonly open: Open;
+  readonly kept: Uint8Array;
+  readonly theme: 'light' | 'dark';
+}): React.JSX.Element | null {
   const { annotations } = open.edits;
   const circuit = useMemo(() => summary(open.circuit, kept, annotations), [open.circuit, kept, annotations]);
   const [placed, setPlaced] = useState<{ of: unknown; placed: Placed } | null>(null);
@@ -284,7 +321,8 @@ function Summary({ open, kept, theme }: { readonly open: Open; readonly kept: Ui
           node={null}
           onNode={(n) => {
             const name = n === null ? undefined : circuit.nodes.label[n];
-            const member = supernodes.find((g) => g.name === name)?.nodes[0] ?? open.circuit.nodes.label.indexOf(name ?? '');
+            const member =
+              supernodes.find((g) => g.name === name)?.nodes[0] ?? open.circuit.nodes.label.indexOf(name ?? '');
             if (member >= 0) setOpen({ node: member });
           }}
           label="Groups and pinned nodes"
@@ -327,7 +365,8 @@ function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | nul
     const file = await readItem(id);
     if (file.what !== 'circuit') return;
     const [curve] = curvesOf(file.circuit, others.find((item) => item.id === id)?.name ?? id);
-    if (curve) setOpen((now) => ({ curves: [...now.curves.filter(({ name }) => name !== curve.name), curve] }), open.id);
+    if (curve)
+      setOpen((now) => ({ curves: [...now.curves.filter(({ name }) => name !== curve.name), curve] }), open.id);
   };
   return (
     <section className="panel compare-with">
@@ -338,7 +377,8 @@ function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | nul
           <select
             value=""
             onChange={(event) => {
-              if (event.target.value) window.location.hash = placeHash({ view: 'compare', ids: [open.id, event.target.value], params: {} });
+              if (event.target.value)
+                window.location.hash = placeHash({ view: 'compare', ids: [open.id, event.target.value], params: {} });
             }}
           >
             <option value="">choose a circuit</option>

@@ -38,7 +38,10 @@ export function CompareView({ ids }: { readonly ids: readonly string[] }): React
       stale = true;
     };
   }, [first, second]);
-  const kept = useMemo(() => both && Uint8Array.from(both.kept, (is, e) => (is && shown.has(both.signs[e]) ? 1 : 0)), [both, shown]);
+  const kept = useMemo(
+    () => both && Uint8Array.from(both.kept, (is, e) => (is && shown.has(both.signs[e]) ? 1 : 0)),
+    [both, shown],
+  );
   if (!both || !kept) return <p className="waiting">Comparing{'\u2026'}</p>;
   const { edges, nodes } = both.comparison;
   const names = [first, second].map((id) => itemOf(id)?.name ?? id.split('/').at(-1) ?? id);
@@ -111,7 +114,9 @@ export function CompareView({ ids }: { readonly ids: readonly string[] }): React
             node={node}
             onNode={setNode}
             signs={both.signs}
-            tell={(e) => `${edgeLabel(both.union, e)}: ${parts.find(([sign]) => sign === both.signs[e])?.[1]}, ${figure(both.union.edges.score[e])}`}
+            tell={(e) =>
+              `${edgeLabel(both.union, e)}: ${parts.find(([sign]) => sign === both.signs[e])?.[1]}, ${figure(both.union.edges.score[e])}`
+            }
             label="Both circuits"
             theme={theme}
           />
@@ -151,7 +156,7 @@ export function CompareView({ ids }: { readonly ids: readonly string[] }): React
           {curves.length > 0 ? (
             <section className="panel">
               <h2>Faithfulness</h2>
-              <CurvePlot curves={curves} most={both.union.edges.source.length} />
+              <CurvePlot curves={curves} most={Math.max(...curves.flatMap(({ data }) => data.sizes))} />
             </section>
           ) : null}
           <section className="panel">
@@ -201,7 +206,8 @@ function join(first: Circuit, second: Circuit): { union: Circuit; signs: Int8Arr
   [first, second].forEach((circuit, side) => {
     const { nodes: n, edges: e } = circuit;
     n.id.forEach((id, i) => {
-      if (!nodes.has(id)) nodes.set(id, { kind: n.kind[i], label: n.label[i], layer: n.layer[i], position: n.position[i] });
+      if (!nodes.has(id))
+        nodes.set(id, { kind: n.kind[i], label: n.label[i], layer: n.layer[i], position: n.position[i] });
     });
     e.source.forEach((from, i) => {
       if (!e.kept[i]) return;

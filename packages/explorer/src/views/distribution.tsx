@@ -57,7 +57,11 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
     if (known === undefined) return;
     const controller = new AbortController();
     desk
-      .call('askDistribution', { key: known, evidence: [...evidence], samples: sampleCount, seed }, { signal: controller.signal })
+      .call(
+        'askDistribution',
+        { key: known, evidence: [...evidence], samples: sampleCount, seed },
+        { signal: controller.signal },
+      )
       .then((got) => {
         setAnswer(got);
         setError('');
@@ -85,7 +89,13 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
     for (const e of order.slice(0, wanted)) if (share === 1000 ? size[e] > 1e-9 || !answer?.flows : true) result[e] = 1;
     return result;
   }, [drawn, share, answer]);
-  if (!ready) return <p className="waiting">Opening {id}{'\u2026'}</p>;
+  if (!ready)
+    return (
+      <p className="waiting">
+        Opening {id}
+        {'\u2026'}
+      </p>
+    );
   const { facts, placed } = ready;
   const name = itemOf(id)?.name ?? id.split('/').at(-1) ?? id;
   const set = (next: ReadonlyMap<number, number>): void => go({ e: packEvidence(next) });
@@ -138,7 +148,6 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
           <div className={facts.names ? 'marginals named' : 'marginals'}>
             {facts.states.slice(0, shownVariables).map((states, v) => (
               <Variable
-                // biome-ignore lint/suspicious/noArrayIndexKey: variables are numbered
                 key={v}
                 name={facts.names?.[v] ?? `x${v + 1}`}
                 states={states}
@@ -149,14 +158,22 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
               />
             ))}
           </div>
-          {facts.states.length > shownVariables ? <p className="note">The first {shownVariables} of {count(facts.states.length)} variables.</p> : null}
+          {facts.states.length > shownVariables ? (
+            <p className="note">
+              The first {shownVariables} of {count(facts.states.length)} variables.
+            </p>
+          ) : null}
         </section>
         <aside>
           <section className="panel">
             <h2>Most probable state</h2>
             {answer?.map ? (
               <>
-                <p className="state">{answer.map.state.map((x, v) => <Cell key={`${v}-${x}`} x={x} known={evidence.has(v)} />)}</p>
+                <p className="state">
+                  {answer.map.state.map((x, v) => (
+                    <Cell key={`${v}-${x}`} x={x} known={evidence.has(v)} />
+                  ))}
+                </p>
                 <p className="note">
                   log p {decimal(answer.map.log)}
                   {answer.map.exact ? ', exact' : ', a lower bound: the circuit is not known to be deterministic'}
@@ -174,10 +191,8 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
               </button>
             </header>
             {answer?.samples.map((row, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: samples may recur
               <p className="state" key={i}>
                 {row.map((x, v) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: variables are numbered
                   <Cell key={v} x={x} known={evidence.has(v)} />
                 ))}
               </p>
@@ -196,7 +211,13 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
               <span className="what">
                 The most used <b>{count(kept.reduce((a, b) => a + b, 0))}</b> edges
               </span>
-              <input type="range" min={0} max={1000} value={share} onChange={(event) => setShare(Number(event.target.value))} />
+              <input
+                type="range"
+                min={0}
+                max={1000}
+                value={share}
+                onChange={(event) => setShare(Number(event.target.value))}
+              />
             </label>
             <Graph
               circuit={drawn}
@@ -205,7 +226,9 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
               rankOf={Int32Array.from(kept, (_, e) => e)}
               node={node}
               onNode={setNode}
-              tell={(e) => `${drawn.nodes.label[drawn.edges.source[e]]} \u2192 ${drawn.nodes.label[drawn.edges.target[e]]}: used with probability ${figure(Math.abs(drawn.edges.score[e] ?? 0))}`}
+              tell={(e) =>
+                `${drawn.nodes.label[drawn.edges.source[e]]} \u2192 ${drawn.nodes.label[drawn.edges.target[e]]}: used with probability ${figure(Math.abs(drawn.edges.score[e] ?? 0))}`
+              }
               label="Structure of the distribution"
               theme={theme}
             />
@@ -236,7 +259,10 @@ function parseEvidence(text: string): Map<number, number> {
 }
 
 const packEvidence = (evidence: ReadonlyMap<number, number>): string =>
-  [...evidence].sort(([a], [b]) => a - b).map(([v, x]) => `${v + 1}=${x}`).join(',');
+  [...evidence]
+    .sort(([a], [b]) => a - b)
+    .map(([v, x]) => `${v + 1}=${x}`)
+    .join(',');
 
 function Cell({ x, known }: { readonly x: number; readonly known: boolean }): React.JSX.Element {
   const text = Number.isInteger(x) ? String(x) : figure(x, 2);
@@ -266,7 +292,6 @@ function Variable({ name, states, values, known, likely, onChoose }: VariablePro
             const p = values?.[x];
             return (
               <button
-                // biome-ignore lint/suspicious/noArrayIndexKey: values are numbered
                 key={x}
                 type="button"
                 aria-pressed={known === x}

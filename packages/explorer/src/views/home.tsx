@@ -5,7 +5,13 @@ import { takeFiles } from '../state/open.js';
 import { useStore } from '../state/store.js';
 import { circuitHash, placeHash } from '../state/url.js';
 
-const tour: readonly { readonly title: string; readonly text: string; readonly href: string; readonly action: string; readonly picture: React.JSX.Element }[] = [
+const tour: readonly {
+  readonly title: string;
+  readonly text: string;
+  readonly href: string;
+  readonly action: string;
+  readonly picture: React.JSX.Element;
+}[] = [
   {
     title: 'Who is she?',
     text: 'A small language model goes on with \u201cShe\u201d after Lily and with \u201cHe\u201d after Tim. Ten of its 479 edges do almost all of that. Move the slider, switch one off, type your own sentence.',
@@ -16,7 +22,11 @@ const tour: readonly { readonly title: string; readonly text: string; readonly h
   {
     title: 'Two behaviours, one model',
     text: 'The same model also closes the quotations that it opens. Which edges do both jobs share, and which are their own?',
-    href: placeHash({ view: 'compare', ids: ['examples/pronoun.circuit.json', 'examples/quote.circuit.json'], params: {} }),
+    href: placeHash({
+      view: 'compare',
+      ids: ['examples/pronoun.circuit.json', 'examples/quote.circuit.json'],
+      params: {},
+    }),
     action: 'Put them side by side',
     picture: <TourPicture kind="compare" />,
   },
@@ -39,8 +49,8 @@ export function HomeView(): React.JSX.Element {
       <header className="title hero">
         <h1>See the circuit. Ask it. Change it.</h1>
         <p className="lede">
-          Everything is computed in this page, on this machine. Drop a circuit, a distribution or the folder of a model anywhere, or{' '}
-          <OpenButton />.
+          Everything is computed in this page, on this machine. Drop a circuit, a distribution or the folder of a model
+          anywhere, or <OpenButton />.
         </p>
       </header>
       <section aria-labelledby="tour-title">
@@ -58,7 +68,11 @@ export function HomeView(): React.JSX.Element {
           ))}
         </ol>
       </section>
-      <List title="Circuits" items={of('circuit')} empty={listed ? 'None yet: filigree discover makes one.' : 'Looking\u2026'} />
+      <List
+        title="Circuits"
+        items={of('circuit')}
+        empty={listed ? 'None yet: filigree discover makes one.' : 'Looking\u2026'}
+      />
       <List title="Distributions" items={of('distribution')} empty="" />
       <List title="Models" items={of('model')} empty="" />
       <List title="Runs" items={of('run')} empty="" />
@@ -66,7 +80,15 @@ export function HomeView(): React.JSX.Element {
   );
 }
 
-function List({ title, items, empty }: { readonly title: string; readonly items: readonly Item[]; readonly empty: string }): React.JSX.Element | null {
+function List({
+  title,
+  items,
+  empty,
+}: {
+  readonly title: string;
+  readonly items: readonly Item[];
+  readonly empty: string;
+}): React.JSX.Element | null {
   if (items.length === 0 && empty === '') return null;
   return (
     <section aria-label={title}>
@@ -91,7 +113,13 @@ function Row({ item }: { readonly item: Item }): React.JSX.Element {
     <>
       <span className="name">{item.name}</span>
       <span className="about">{about(item)}</span>
-      <span className="aside number">{typeof facts.faithfulness === 'number' ? decimal(facts.faithfulness) : kind === 'circuit' ? '' : bytes(item.size)}</span>
+      <span className="aside number">
+        {typeof facts.faithfulness === 'number'
+          ? decimal(facts.faithfulness)
+          : kind === 'circuit'
+            ? ''
+            : bytes(item.size)}
+      </span>
       <span className="aside">{when(item.made)}</span>
     </>
   );
@@ -108,9 +136,12 @@ function about({ kind, facts, id }: Item): string {
     return `${facts.task ?? ''}${where} by ${facts.method ?? '?'}, ${number(facts.kept)} of ${number(facts.edges)} edges`;
   }
   if (kind === 'model') {
-    return facts.layers ? `${facts.architecture ?? 'model'}, ${number(facts.layers)} layers of ${number(facts.heads)} heads, ${number(facts.width)} wide` : id;
+    return facts.layers
+      ? `${facts.architecture ?? 'model'}, ${number(facts.layers)} layers of ${number(facts.heads)} heads, ${number(facts.width)} wide`
+      : id;
   }
-  if (kind === 'run') return `${facts.recipe ?? 'training'}, ${number(facts.steps)} steps, loss ${typeof facts.loss === 'number' ? decimal(facts.loss) : '?'}`;
+  if (kind === 'run')
+    return `${facts.recipe ?? 'training'}, ${number(facts.steps)} steps, loss ${typeof facts.loss === 'number' ? decimal(facts.loss) : '?'}`;
   return facts.format ? `probabilistic circuit, .${facts.format}` : 'probabilistic circuit';
 }
 

@@ -24,11 +24,20 @@ export function RunView({ id }: { readonly id: string }): React.JSX.Element {
       stale = true;
     };
   }, [id]);
-  if (!training) return <p className="waiting">Opening {id}{'\u2026'}</p>;
+  if (!training)
+    return (
+      <p className="waiting">
+        Opening {id}
+        {'\u2026'}
+      </p>
+    );
   const { losses, facts } = training;
   const [width, height] = [720, 300];
   const x = scaleLinear([0, losses.at(-1)?.[0] ?? 1], [46, width - 12]);
-  const y = scaleLinear([Math.min(...losses.map(([, l]) => l)), Math.max(...losses.map(([, l]) => l))], [height - 40, 14]).nice(5);
+  const y = scaleLinear(
+    [Math.min(...losses.map(([, l]) => l)), Math.max(...losses.map(([, l]) => l))],
+    [height - 40, 14],
+  ).nice(5);
   return (
     <main className="run-view">
       <header className="title">
@@ -58,7 +67,15 @@ export function RunView({ id }: { readonly id: string }): React.JSX.Element {
               step
             </text>
             <g className="series series-0">
-              <path className="line" d={line<[number, number]>(([step]) => x(step), ([, loss]) => y(loss))([...losses]) ?? ''} />
+              <path
+                className="line"
+                d={
+                  line<[number, number]>(
+                    ([step]) => x(step),
+                    ([, loss]) => y(loss),
+                  )([...losses]) ?? ''
+                }
+              />
             </g>
           </svg>
         </div>
@@ -93,7 +110,8 @@ function readTraining(text: string, id: string): Training {
   if (json.losses.length === 0 || !json.losses.every(isPoint)) throw wrong;
   const facts: [string, string][] = [];
   const add = (name: string, value: unknown): void => {
-    if (typeof value === 'object' && value !== null) for (const [key, inner] of Object.entries(value)) add(name ? `${name}.${key}` : key, inner);
+    if (typeof value === 'object' && value !== null)
+      for (const [key, inner] of Object.entries(value)) add(name ? `${name}.${key}` : key, inner);
     else facts.push([name, String(value)]);
   };
   const { losses, ...rest } = json as { losses: [number, number][] };

@@ -23,5 +23,5 @@ export { readPsdd } from './psdd.js';
 export { type SampleOptions, sampleRows } from './sample.js';
 export { readSdd } from './sdd.js';
 export { smooth } from './smooth.js';
-export { probabilisticGraph } from './to-circuit.js';
+export { edgeFlows, probabilisticGraph } from './to-circuit.js';
 export { readVtree, type Vtree } from './vtree.js';
