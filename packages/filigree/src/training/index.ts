@@ -1,3 +1,3 @@
 export { accuracy, type Judged } from './accuracy.js';
-export { type TrainedModel, type TrainOptions, trainLanguageModel } from './language-model.js';
+export { type TrainedModel, type TrainOptions, tokenizerOf, trainLanguageModel } from './language-model.js';
 export { findRecipe, type Recipe, recipes } from './recipes.js';

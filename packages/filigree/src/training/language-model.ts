@@ -5,7 +5,7 @@ import { createTokenizer, type Tokenizer } from '../nn/tokenizer.js';
 import { type TokenizerFiles, trainTokenizer } from '../nn/train-tokenizer.js';
 import { Transformer } from '../nn/transformer.js';
 import { randomParameters } from '../nn/weights.js';
-import { corpus, tokenizerText } from '../tasks/corpus.js';
+import { corpus, ingredientsOf } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
@@ -34,15 +34,15 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const { documents, ...tokenizerOptions } = recipe.tokenizer;
-  const tokenizerFiles = trainTokenizer(take(tokenizerText(seed), documents), tokenizerOptions);
+  const ingredients = ingredientsOf(recipe.text);
+  const tokenizerFiles = tokenizerOf(recipe, seed);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
   const parameters = randomParameters(config, { seed, scale: recipe.scale });
   const model = new Transformer(config, parameters);
   const { batch, window, steps } = recipe;
-  const text = batches(corpus({ seed }), tokenizer, { batch, context: window });
+  const text = batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window });
   try {
     const { loss } = await fit(
       parameters,
@@ -72,6 +72,13 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
     model.dispose();
     throw error;
   }
+}
+
+/** The tokenizer of a recipe: byte pairs of its text without familiar names. */
+export function tokenizerOf(recipe: Pick<Recipe, 'text' | 'tokenizer'>, seed: number): TokenizerFiles {
+  const { documents, even = false, ...options } = recipe.tokenizer;
+  const ingredients = ingredientsOf(recipe.text).map((each) => (even ? { ...each, weight: 1 } : each));
+  return trainTokenizer(take(corpus({ seed, names: 'paired', ingredients }), documents), options);
 }
 
 function* take<T>(items: Iterable<T>, count: number): Generator<T> {
