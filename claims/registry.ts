@@ -1,6 +1,10 @@
 import type { Claim } from './claim.js';
 import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
+import { nervaClaim } from './sparse/nerva.js';
+import { pixelflyClaim } from './sparse/pixelfly.js';
+import { sparsepropClaim } from './sparse/sparseprop.js';
+import { stenClaim } from './sparse/sten.js';
 import { bdwpClaim } from './training/bdwp.js';
 import { dstEeClaim } from './training/dst-ee.js';
 import { quickSelectionClaim } from './training/quickselection.js';
@@ -15,6 +19,10 @@ import { sriglClaim } from './training/srigl.js';
 export const claims: readonly Claim[] = [
   eapIgClaim,
   relpClaim,
+  stenClaim,
+  sparsepropClaim,
+  nervaClaim,
+  pixelflyClaim,
   randomPruningClaim,
   randStartSparseClaim,
   setClaim,
