@@ -2,6 +2,7 @@ import type { Table } from '../data/index.js';
 import { breathe } from '../platform.js';
 import type { ProbabilisticCircuit } from './circuit.js';
 import { Evaluator, type FlowSums, type Parameters } from './evaluator.js';
+import { poolTied } from './hmm.js';
 import { type Cells, LayeredEvaluator, type Selection } from './layered.js';
 import { maximise } from './maximise.js';
 
@@ -44,7 +45,7 @@ export class Learner {
 
   /** One EM step on some rows; gives the sum of their log p before the step. */
   async step(table: Table, selection: Selection, options: StepOptions): Promise<number> {
-    if (!this.layered?.learnsAlone) {
+    if (!this.layered?.learnsAlone || this.circuit.tied) {
       return this.apply(table, selection, (now, sums) => maximise(this.circuit, now, sums, this.statisticsAt, options));
     }
     return total(await this.layered.step(this.cells(table), selection, options, this.options.signal));
@@ -62,6 +63,7 @@ export class Learner {
     if (seen !== now) this.engineLoad(seen);
     const sums = this.emptySums();
     const logs = await this.expect(table, selection, sums);
+    poolTied(this.circuit, sums, this.statisticsAt);
     this.load(rule(now, sums, selection.count));
     return logs;
   }
