@@ -15,6 +15,7 @@ export type {
   Causal,
   Device,
   DType,
+  PatchGeometry,
   PreparedPattern,
   Product,
   Reduction,

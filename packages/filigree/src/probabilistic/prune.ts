@@ -6,7 +6,7 @@ import { checkTable } from './evaluate.js';
 import { Evaluator } from './evaluator.js';
 import { Learner } from './learner.js';
 import { literalsOf } from './literals.js';
-import { requireProperties } from './properties.js';
+import { requireNormalised, requireProperties } from './properties.js';
 
 /** How the edges of sums are scored: by how much data flows through them, by their weight, or at random. */
 export const pruneScores = ['flow', 'weight', 'random'] as const;
@@ -49,7 +49,7 @@ export async function scoreEdges(
   }
 }
 
-export interface PruneOptions {
+export interface PruneEdgesOptions {
   /** Share of the edges that may be removed, from 0 to 1. */
   readonly fraction: number;
   /** Removes tiles of this many sums by as many children at once, where sums share their children; 1 is single edges. */
@@ -77,7 +77,7 @@ interface Piece {
  * child, and units that the root does not need are dropped. Parameters that were tied are so no longer.
  * @param scores `[edges]` larger = keep
  */
-export function pruneEdges(circuit: ProbabilisticCircuit, scores: Float64Array, options: PruneOptions): Pruned {
+export function pruneEdges(circuit: ProbabilisticCircuit, scores: Float64Array, options: PruneEdgesOptions): Pruned {
   const { fraction, block = 1 } = options;
   if (!(fraction >= 0 && fraction <= 1))
     throw new InputError(`the share to prune must be from 0 to 1, not ${fraction}`);
@@ -85,6 +85,7 @@ export function pruneEdges(circuit: ProbabilisticCircuit, scores: Float64Array, 
   if (scores.length !== circuit.child.length) {
     throw new InputError(`there are ${scores.length} scores, but the circuit has ${circuit.child.length} edges`);
   }
+  requireNormalised(circuit, 'pruning');
   const pieces = piecesOf(circuit, scores, block);
   const best = new Map<number, Piece>();
   for (const piece of pieces) {

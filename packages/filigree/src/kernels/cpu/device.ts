@@ -7,6 +7,7 @@ import { elementwise } from './elementwise.js';
 import { addressOf, type CpuBuffer, Engine, type EngineOptions, viewAddress, widthOf } from './engine.js';
 import { fill } from './fill.js';
 import { checkIds, gather, scatterAdd } from './gather.js';
+import { patches, patchesGrad } from './patches.js';
 import { product } from './product.js';
 import { reduce } from './reduce.js';
 import { rotary } from './rotary.js';
@@ -53,6 +54,7 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
   const device: CpuDevice = {
     name: 'cpu',
     float: 'f32',
+    numerics: engine.relaxed ? 'fused' : 'plain',
     engine,
     allocate(dtype: DType, length: number): CpuBuffer {
       if (dtype === 'f64') throw new TypeError('the CPU device has no f64; use the reference device');
@@ -143,6 +145,12 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
     sgd(parameter, gradient, velocity, o) {
       const addresses = [viewAddress(parameter), viewAddress(gradient), viewAddress(velocity)] as const;
       sgd(engine, addresses, sizeOf(parameter.shape), o);
+    },
+    patches(out, x, geometry) {
+      if (sizeOf(out.shape) > 0) patches(engine, viewAddress(out), viewAddress(x), x.shape[0], geometry);
+    },
+    patchesGrad(out, gradient, geometry) {
+      if (sizeOf(out.shape) > 0) patchesGrad(engine, viewAddress(out), viewAddress(gradient), out.shape[0], geometry);
     },
     sparse: cpuSparse(engine),
     circuits: cpuCircuits(engine),
