@@ -1,9 +1,9 @@
 import { extname } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import {
   type CircuitNotes,
   checkRespects,
   InputError,
+  idxTable,
   isIdx,
   memoryBytes,
   type ProbabilisticCircuit,
@@ -16,6 +16,7 @@ import {
   readTable,
   readVtree,
   type Table,
+  unpacked,
   writeCircuitFile,
   writeJpc,
 } from 'filigree';
@@ -34,22 +35,9 @@ export function probabilisticFormat(path: string): Format | undefined {
   return formats.find((format) => format === ending);
 }
 
-/** Most bytes that a compressed file may grow to. */
-const mostUnpacked = 2 ** 30;
-
 /** The bytes of a file, unpacked where they are gzip. */
-async function readUnpacked(path: string): Promise<Uint8Array> {
-  const bytes = await readBinaryFile(path);
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
-  try {
-    return gunzipSync(bytes, { maxOutputLength: mostUnpacked });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new InputError(`${path} unpacks to more than ${mostUnpacked / 2 ** 20} MiB.`);
-    }
-    throw new InputError(`${path} is a damaged gzip file, or cut short.`);
-  }
-}
+const readUnpacked = async (path: string): Promise<Uint8Array<ArrayBuffer>> =>
+  unpacked(await readBinaryFile(path), path);
 
 /**
  * Opens a probabilistic circuit, in the format that the file's name says. With a vtree, PSDDs and SDDs are checked node by node
@@ -94,7 +82,7 @@ export function circuitBytes(
 /** Opens a table of numbers: text, or IDX images of which every pixel is a column; either may be gzip. */
 export async function openTable(path: string, limit?: number): Promise<Table> {
   const bytes = await readUnpacked(path);
-  if (isIdx(bytes)) return readIdx(bytes, path, limit);
+  if (isIdx(bytes)) return idxTable(await readIdx(bytes, path), path, limit);
   return readTable(new TextDecoder().decode(bytes), path, limit);
 }
 

@@ -48,6 +48,7 @@ export interface DiscoverOptions extends TaskOptions, TalkOptions, EngineOptions
   scores?: string;
   out?: string;
   report?: string;
+  figures: boolean;
 }
 
 export function addDiscover(program: Command, run: Run): void {
@@ -105,7 +106,11 @@ export function addDiscover(program: Command, run: Run): void {
     .option('--no-prune', 'keep edges that lie on no path from input to logits')
     .option('--out <file>', 'write the circuit, for example to x.circuit.json')
     .option('--scores <file>', 'write the scores of all edges, nodes or neurons as JSON')
-    .option('--report <file>', 'write a page about the circuit, for example to x.html');
+    .option('--report <file>', 'write a page about the circuit, for example to x.html')
+    .option(
+      '--no-figures',
+      'leave patching, lens and attention, which take many runs of a large model, out of the page',
+    );
   addTalkOptions(addEngineOptions(command))
     .addHelpText(
       'after',

@@ -1,4 +1,4 @@
-import { type ReportExample, report } from '@filigree/view';
+import { type ReportExample, type ReportFigure, report } from '@filigree/view';
 import { type Circuit, circuitText, type MetricName, measureCircuits, type Transformer } from 'filigree';
 import { writeFileAtomic } from 'filigree/node';
 import {
@@ -21,6 +21,7 @@ import { count, figure } from '../table.js';
 import { type Judged, type Units, unitsText } from '../units.js';
 import type { Choice } from './choose.js';
 import { meaningOf } from './methods.js';
+import { reportFigures } from './report-figures.js';
 
 /** All that a discovery has found. */
 export interface Found<C> {
@@ -82,7 +83,7 @@ export async function writeFound<C>(
   circuit: Circuit,
   model: Transformer,
   memory: number,
-  paths: { out?: string; scores?: string; report?: string },
+  paths: { out?: string; scores?: string; report?: string; figures: boolean },
   session: Session,
 ): Promise<Written> {
   const written: Record<string, string> = {};
@@ -95,7 +96,11 @@ export async function writeFound<C>(
   if (paths.out !== undefined) texts.push(['circuit', paths.out, circuitText(circuit)]);
   if (paths.report !== undefined) {
     const examples = await examplesOf(found, model, memory);
-    texts.push(['report', paths.report, reportText(found, circuit, examples)]);
+    const { pairs } = found.split.evaluation;
+    const { metric, seed, opened } = found;
+    const settings = { metric, seed, memory, tokenizer: opened.tokenizer };
+    const figures = paths.figures ? await reportFigures(model, circuit, pairs, settings, session) : [];
+    texts.push(['report', paths.report, reportText(found, circuit, examples, figures)]);
   }
   if (paths.scores !== undefined) {
     texts.push(['scores', paths.scores, `${JSON.stringify(found.units.file(found.method))}\n`]);
@@ -106,13 +111,19 @@ export async function writeFound<C>(
   return written;
 }
 
-function reportText<C>(found: Found<C>, circuit: Circuit, examples: readonly ReportExample[]): string {
+function reportText<C>(
+  found: Found<C>,
+  circuit: Circuit,
+  examples: readonly ReportExample[],
+  figures: readonly ReportFigure[],
+): string {
   const { evaluation, own } = found;
   return report({
     circuit,
     // The page marks the circuit by the edges that it has left.
     curve: curveOf(evaluation, 'kept' in own ? { ...own, sizes: own.kept } : own),
     examples,
+    figures,
     command: ['filigree', ...process.argv.slice(2)].map(shellWord).join(' '),
     ranking: found.settings['ranking'] === 'signed' ? 'signed' : 'abs',
     totalEdges: found.units.graph.edges,

@@ -1,18 +1,23 @@
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { type Circuit, EdgeGraph, InputError, readCircuit } from 'filigree';
+import { type Circuit, EdgeGraph, InputError, loadMlp, readCircuit } from 'filigree';
+import { openFile } from 'filigree/node';
 import { countParameters } from '../engine.js';
 import { strongestUnits, unitLines } from '../measured.js';
 import { openModel, readTextFile } from '../open.js';
 import { addTalkOptions, type TalkOptions } from '../options.js';
 import type { Run, Session } from '../session.js';
+import { networkFacts, sayLayers } from '../sparse-facts.js';
 import { count } from '../table.js';
 
 export function addInfo(program: Command, run: Run): void {
   const command = program
     .command('info')
-    .description('say what a model or a circuit file is')
-    .argument('<model-or-circuit>', "a model's folder, a Hub id, or a circuit file")
+    .description('say what a model, a circuit file or a sparse network is')
+    .argument(
+      '<model-or-circuit>',
+      "a model's folder, a Hub id, a circuit file, or a network of train or prune (.safetensors)",
+    )
     .summary('what a model or a circuit is');
   addTalkOptions(command)
     .addHelpText(
@@ -20,11 +25,13 @@ export function addInfo(program: Command, run: Run): void {
       `
 Examples:
   filigree info models/stories
-  filigree info pronoun.circuit.json --json`,
+  filigree info pronoun.circuit.json --json
+  filigree info sparse.safetensors`,
     )
     .action((path: string, options: TalkOptions) =>
       run(async (session) => {
         const isFile = (await stat(path).catch(() => undefined))?.isFile();
+        if (isFile && path.endsWith('.safetensors')) return networkInfo(path, session);
         await (isFile ? circuitInfo(path, session) : modelInfo(path, session));
       }, options),
     );
@@ -52,6 +59,12 @@ async function modelInfo(path: string, session: Session): Promise<void> {
   };
   if (session.json) session.print(facts);
   else sayFacts(facts, session);
+}
+
+async function networkInfo(path: string, session: Session): Promise<void> {
+  const facts = networkFacts(await loadMlp(await openFile(path), path));
+  if (session.json) session.print(facts);
+  else sayLayers(facts, session);
 }
 
 async function circuitInfo(path: string, session: Session): Promise<void> {

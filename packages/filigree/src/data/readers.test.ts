@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import { readMixedTable } from './csv.js';
-import { isIdx, readIdx } from './idx.js';
 import { readTable } from './table.js';
 
 const nan = Number.NaN;
@@ -55,41 +54,6 @@ describe('CSV of mixed types', () => {
         expect(rows.flat()).toEqual([...values].map((value, i) => categories[i % 2]![value]));
       }),
     );
-  });
-});
-
-describe('IDX files', () => {
-  const images = Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255);
-
-  it('are rows of bytes', () => {
-    expect(isIdx(images)).toBe(true);
-    expect(readIdx(images, 'x')).toEqual({
-      rows: 2,
-      columns: 3,
-      shape: [1, 3],
-      values: Float64Array.of(1, 2, 3, 4, 5, 255),
-    });
-    expect(readIdx(images, 'x', 1).rows).toBe(1);
-    expect(readIdx(Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 7, 9), 'labels')).toMatchObject({
-      rows: 2,
-      columns: 1,
-      shape: [],
-    });
-  });
-
-  it.each([
-    [images.slice(0, 20), 'x is cut short: its header says 2 rows of 3, but 4 bytes follow'],
-    [images.slice(0, 9), 'cut short'],
-    [Uint8Array.of(...images, 0), 'x is damaged'],
-    [Uint8Array.of(0, 0, 13, 1, 0, 0, 0, 0), 'type 0xd'],
-    [Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 0), 'no rows'],
-    [
-      Uint8Array.of(0, 0, 8, 4, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255),
-      'cut short',
-    ],
-    [Uint8Array.of(1, 2, 3), 'not an IDX file'],
-  ])('refuse what is wrong (%#)', (bytes, message) => {
-    expect(() => readIdx(bytes, 'x')).toThrow(message);
   });
 });
 

@@ -95,5 +95,6 @@ export {
   selectThreshold,
   selectTop,
 } from './select.js';
+export { type Batch, makeBatch, runSources, type SourceValues } from './sources.js';
 export { fromCircuit, nodesFromCircuit, nodesToCircuit, toCircuit } from './to-circuit.js';
 export { type UgsOptions, ugs } from './ugs.js';

@@ -1,3 +1,4 @@
+import type { CircuitDevice } from './circuits.js';
 import type { ElementwiseName } from './elementwise.js';
 
 /** Element types. `f64` exists on the reference device only. */
@@ -60,6 +61,16 @@ export interface SgdOptions {
   readonly nesterov: boolean;
 }
 
+/** A convolution over images `[height, width, channels]`: the kernel's rows and columns, the step, and rows of zeros on every side. */
+export interface PatchGeometry {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: number;
+  readonly padding: number;
+}
+
 /**
  * Where the values of a sparse matrix `W[rows, cols]` sit in a flat list. Rows come in groups of `lanes` that share their columns;
  * group `g` holds rows `lanes * g ..`, and there are `rows / lanes` of them. Four words of `groups` say, for each: the place of
@@ -118,6 +129,8 @@ export interface Device {
   readonly name: string;
   /** The element type of real numbers on this device. */
   readonly float: 'f32' | 'f64';
+  /** How it rounds, where hosts differ: `fused` multiply-add or `plain`. A training goes on only where it is the same. */
+  readonly numerics?: 'fused' | 'plain';
   /** Uninitialised elements. Throws `MemoryError` when the device is full. */
   allocate(dtype: DType, length: number): Buffer;
   free(buffer: Buffer): void;
@@ -168,8 +181,19 @@ export interface Device {
    */
   sgd(parameter: View, gradient: View, velocity: View, options: SgdOptions): void;
 
+  /**
+   * What a convolution sees: `out[image, row, column, ky, kx, c] = x[image, row * stride + ky - padding, column * stride + kx - padding, c]`, 0
+   * outside. Both contiguous, `x[images, height, width, channels]`.
+   */
+  patches(out: View, x: View, geometry: PatchGeometry): void;
+  /** The gradient of `patches`: each pixel of `out[images, height, width, channels]` gets the sum of all places that saw it. */
+  patchesGrad(out: View, gradient: View, geometry: PatchGeometry): void;
+
   /** Sparse products, where the device has them. */
   readonly sparse?: SparseDevice;
+
+  /** Sum-product circuits, where the device has them. */
+  readonly circuits?: CircuitDevice;
 
   /** Stops workers and frees everything. */
   dispose(): void;

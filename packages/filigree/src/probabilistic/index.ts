@@ -1,3 +1,4 @@
+export { type GradientOptions, trainByGradient } from './adam.js';
 export * as atlas from './atlas/index.js';
 export { type ChowLiuOptions, chowLiuCircuit, chowLiuTree, type VariableTree } from './chow-liu.js';
 export {
@@ -21,7 +22,7 @@ export {
 export type { CompressedHeader, StoredLayout } from './compression/container.js';
 export { modelHash } from './compression/model-hash.js';
 export { klDivergence } from './divergence.js';
-export { type EmOptions, em, type Learned } from './em.js';
+export { type EmOptions, em, type Learned, type LearnOptions } from './em.js';
 export { entropy } from './entropy.js';
 export { type Flows, flows, logLikelihood, type RowOptions } from './evaluate.js';
 export { type Evidence, logProbability } from './evidence.js';

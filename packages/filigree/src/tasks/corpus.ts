@@ -1,8 +1,13 @@
 import { Random } from '../tensor/random.js';
+import { code } from './code.js';
+import { gifts } from './gifts.js';
+import { herd } from './herds.js';
+import { jobs } from './jobs.js';
 import { list } from './lists.js';
 import { rhyme } from './rhymes.js';
 import { talk } from './sayings.js';
 import { type NameKind, story } from './stories.js';
+import { years } from './years.js';
 
 /** One kind of passage in the training text and how often it is drawn, relative to the others. */
 export interface Ingredient {
@@ -14,9 +19,14 @@ export interface Ingredient {
 /** What the training text of our own model is made of; each ingredient teaches one behaviour. */
 export const mixture: readonly Ingredient[] = [
   { name: 'stories', weight: 4, passage: story },
-  { name: 'rhymes', weight: 4, passage: rhyme },
-  { name: 'lists', weight: 3, passage: list },
+  { name: 'rhymes', weight: 8, passage: rhyme },
+  { name: 'lists', weight: 2, passage: list },
   { name: 'sayings', weight: 2, passage: talk },
+  { name: 'gifts', weight: 6, passage: gifts },
+  { name: 'years', weight: 1.5, passage: years },
+  { name: 'code', weight: 2, passage: code },
+  { name: 'jobs', weight: 1.5, passage: jobs },
+  { name: 'herds', weight: 5, passage: herd },
 ];
 
 /** What text to write. */
@@ -50,4 +60,9 @@ export function* corpus({
       break;
     }
   }
+}
+
+/** Passages for training the tokenizer of our own model: every ingredient equally often, so that the words of the rare ones are tokens too. */
+export function tokenizerText(seed: number): Generator<string, never> {
+  return corpus({ seed, names: 'paired', ingredients: mixture.map((ingredient) => ({ ...ingredient, weight: 1 })) });
 }

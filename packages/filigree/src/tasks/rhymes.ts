@@ -1,4 +1,5 @@
 import type { Random } from '../tensor/random.js';
+import { people } from './people.js';
 import { animals, rhymeWords } from './words.js';
 
 const leads: readonly ((d: Random) => string)[] = [
@@ -10,14 +11,16 @@ const leads: readonly ((d: Random) => string)[] = [
 
 /**
  * A rhyme that repeats itself: a row of different words, then the row again from one of its words on,
- * then perhaps once more. What comes next after the first repeated word can only be told from the row. Rows of up to ten
+ * two to four times. What comes next after the first repeated word can only be told from the row. Rows of up to ten
  * words are what makes a small model learn to look: with five at most it does well enough by guessing among them.
  *
  * Held out of it: the lead-ins of the task `induction`. Its rows are new, too: there are more than a million of four words.
  */
 export function rhyme(d: Random): string {
-  const row = d.shuffle(rhymeWords).slice(0, 4 + d.integer(7));
+  // Now and then half of the row are people, so that every name is one that can be copied.
+  const choice = d.uniform() < 0.25 ? [...people, ...d.shuffle(rhymeWords).slice(0, people.length)] : rhymeWords;
+  const row = d.shuffle(choice).slice(0, 4 + d.integer(7));
   const words = [...row];
-  for (let turn = 1 + d.integer(3); turn > 0; turn--) words.push(...row.slice(d.integer(row.length - 1)));
+  for (let turn = 2 + d.integer(3); turn > 0; turn--) words.push(...row.slice(d.integer(row.length - 1)));
   return `${d.pick(leads)(d)} ${words.join(' ')}.`;
 }

@@ -1,5 +1,4 @@
-import { InputError } from '../errors.js';
-import { nearest } from '../nearest.js';
+import { findNamed } from '../nearest.js';
 import type { TransformerConfig } from '../nn/config.js';
 
 /** Everything that decides a trained language model, but its seed. */
@@ -9,7 +8,7 @@ export interface Recipe {
   /** Size of the model; vocabulary and token ids come from the tokenizer. */
   readonly config: Omit<TransformerConfig, 'vocabulary' | 'bos' | 'eos'>;
   /** Tokens of the byte-pair vocabulary, and documents that it is trained on. */
-  readonly tokenizer: { readonly size: number; readonly documents: number };
+  readonly tokenizer: { readonly size: number; readonly documents: number; readonly digits?: 1 | 2 };
   readonly steps: number;
   /** Windows in a batch and positions in a window. */
   readonly batch: number;
@@ -46,12 +45,12 @@ const stories: Recipe = {
     tied: true,
     biases: { qkv: false, attentionOut: false, mlp: false },
   },
-  tokenizer: { size: 640, documents: 4000 },
-  steps: 6000,
+  tokenizer: { size: 1088, documents: 6000, digits: 2 },
+  steps: 6500,
   batch: 16,
   window: 64,
   lr: 4e-3,
-  warmup: 100 / 6000,
+  warmup: 100 / 6500,
   weightDecay: 0.1,
   beta2: 0.99,
   clip: 1,
@@ -62,10 +61,5 @@ export const recipes: readonly Recipe[] = [stories];
 
 /** The recipe of this name. Throws InputError, with the nearest name, when there is none. */
 export function findRecipe(name: string): Recipe {
-  const found = recipes.find((recipe) => recipe.name === name);
-  if (found) return found;
-  const names = recipes.map((recipe) => recipe.name);
-  const near = nearest(name, names);
-  const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
-  throw new InputError(`There is no recipe "${name}".${hint} The recipes are ${names.join(', ')}.`);
+  return findNamed('recipe', name, recipes, (recipe) => recipe.name);
 }
