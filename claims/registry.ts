@@ -1,6 +1,8 @@
 import type { Claim } from './claim.js';
 import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
+import { atlasClaim } from './probabilistic/atlas.js';
+import { compressionClaim } from './probabilistic/compression.js';
 import { tdiClaim } from './probabilistic/tdi.js';
 import { bdwpClaim } from './training/bdwp.js';
 import { dstEeClaim } from './training/dst-ee.js';
@@ -25,5 +27,7 @@ export const claims: readonly Claim[] = [
   bdwpClaim,
   sketchingPaiClaim,
   quickSelectionClaim,
+  atlasClaim,
   tdiClaim,
+  compressionClaim,
 ];
