@@ -1,6 +1,9 @@
 import type { Claim } from './claim.js';
 import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
+import { atlasClaim } from './probabilistic/atlas.js';
+import { compressionClaim } from './probabilistic/compression.js';
+import { tdiClaim } from './probabilistic/tdi.js';
 import { nervaClaim } from './sparse/nerva.js';
 import { pixelflyClaim } from './sparse/pixelfly.js';
 import { sparsepropClaim } from './sparse/sparseprop.js';
@@ -32,4 +35,7 @@ export const claims: readonly Claim[] = [
   bdwpClaim,
   sketchingPaiClaim,
   quickSelectionClaim,
+  atlasClaim,
+  tdiClaim,
+  compressionClaim,
 ];
