@@ -14,7 +14,7 @@ const layers = 12;
 const heads = 12;
 /** Edges that are laid out and dragged. */
 const dragged = 5000;
-const frames = 120;
+const frames = Number(process.env.FRAMES ?? 120);
 
 /** What counts as script and layout in a trace. */
 const counted = new Set([
@@ -162,7 +162,10 @@ export async function run(note) {
   return rows;
 }
 
-/** Script and layout of each frame of the page's main thread while `work` is done, sorted; and frames a second. */
+/**
+ * Script and layout of each frame of the page's main thread while `work` is done, sorted; and frames a second. Time is the thread's own
+ * where the trace has it, so that a busy machine does not count.
+ */
 async function traced(browser, page, work) {
   await browser.startTracing(page, {
     categories: [
@@ -201,7 +204,9 @@ async function traced(browser, page, work) {
   }
   const busy = starts.map((from, i) => {
     const to = starts[i + 1] ?? Number.POSITIVE_INFINITY;
-    return outer.filter(({ ts }) => ts >= from && ts < to).reduce((sum, { dur }) => sum + dur / 1000, 0);
+    return outer
+      .filter(({ ts }) => ts >= from && ts < to)
+      .reduce((sum, { dur, tdur }) => sum + (tdur ?? dur) / 1000, 0);
   });
   const seconds = (starts.at(-1) - starts[0]) / 1e6;
   return { busy: busy.slice(0, -1).sort((a, b) => a - b), rate: (starts.length - 1) / seconds };

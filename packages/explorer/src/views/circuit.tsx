@@ -1,4 +1,5 @@
-import { useEffect, useMemo, useRef, useState } from 'react';
+import type { Circuit } from 'filigree';
+import { memo, useEffect, useMemo, useRef, useState } from 'react';
 import { desk } from '../engine/client.js';
 import type { Placed } from '../engine/protocol.js';
 import { AskPanel, Verdict } from '../parts/ask.js';
@@ -59,8 +60,7 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
     return () => window.removeEventListener('keydown', key);
   }, []);
   const share = open.judged?.faithfulness;
-  const { provenance } = circuit;
-  const scored = circuit.edges.score.some((score) => score !== null);
+  const scored = useMemo(() => circuit.edges.score.some((score) => score !== null), [circuit]);
   return (
     <main className="circuit-view">
       <Title open={open} number={number} share={share} />
@@ -124,31 +124,7 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
             </>
           ) : null}
           <CompareWith open={open} />
-          <section className="panel made">
-            <h2>How it was made</h2>
-            <dl>
-              {Object.entries({
-                file: open.id,
-                model: provenance.model,
-                task: provenance.task,
-                method: provenance.method,
-                options: Object.entries(provenance.options)
-                  .filter(([key]) => key !== 'tokens')
-                  .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-                  .join(', '),
-                seed: String(provenance.seed),
-                made: when(provenance.made),
-                'model hash': provenance.modelHash.slice(0, 16),
-              }).map(([name, value]) =>
-                value ? (
-                  <div key={name}>
-                    <dt>{name}</dt>
-                    <dd>{value}</dd>
-                  </div>
-                ) : null,
-              )}
-            </dl>
-          </section>
+          <Made id={open.id} circuit={circuit} />
         </div>
         <aside>
           {open.node === null ? null : <NodePanel open={open} />}
@@ -159,6 +135,44 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
     </main>
   );
 }
+
+/** Where the circuit comes from. */
+const Made = memo(function Made({
+  id,
+  circuit,
+}: {
+  readonly id: string;
+  readonly circuit: Circuit;
+}): React.JSX.Element {
+  const { provenance } = circuit;
+  return (
+    <section className="panel made">
+      <h2>How it was made</h2>
+      <dl>
+        {Object.entries({
+          file: id,
+          model: provenance.model,
+          task: provenance.task,
+          method: provenance.method,
+          options: Object.entries(provenance.options)
+            .filter(([key]) => key !== 'tokens')
+            .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+            .join(', '),
+          seed: String(provenance.seed),
+          made: when(provenance.made),
+          'model hash': provenance.modelHash.slice(0, 16),
+        }).map(([name, value]) =>
+          value ? (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ) : null,
+        )}
+      </dl>
+    </section>
+  );
+});
 
 function Title({
   open,
