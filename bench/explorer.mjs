@@ -144,6 +144,8 @@ export async function run(note) {
       },
     };
     for (const [what, drag] of Object.entries(drags)) {
+      // The first drag warms up: the page's code is then compiled.
+      await drag();
       const { busy, rate } = await traced(browser, page, drag);
       const at = (share) => Number(busy[Math.min(busy.length - 1, Math.floor(share * busy.length))].toFixed(2));
       const painter = await page.locator('.graph').getAttribute('data-painter');
@@ -201,6 +203,11 @@ async function traced(browser, page, work) {
     if (task.ts < end) continue;
     end = task.ts + task.dur;
     outer.push(task);
+  }
+  if (process.env.BREAKDOWN) {
+    const by = {};
+    for (const t of tasks) by[t.name] = (by[t.name] ?? 0) + (t.tdur ?? t.dur) / 1000 / starts.length;
+    console.error(by);
   }
   const busy = starts.map((from, i) => {
     const to = starts[i + 1] ?? Number.POSITIVE_INFINITY;

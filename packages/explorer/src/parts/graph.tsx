@@ -413,18 +413,27 @@ interface NodesProps {
 function Nodes({ active, ...rest }: NodesProps): React.JSX.Element {
   const group = useRef<SVGGElement>(null);
   const { boxes, node, found, groups, pinned, circuit } = rest;
+  const before = useRef<{ active: Uint8Array | null; elements: Element[][] }>({ active: null, elements: [] });
   // What is rendered anew has to be marked anew, hence all of these.
   useLayoutEffect(() => {
+    void [node, found, groups, pinned, circuit];
     const children = group.current?.firstElementChild?.children;
     if (!children) return;
-    boxes.forEach(({ index, ports }, i) => {
-      const element = children[i];
-      element.classList.toggle('off', active[index * slots] === 0);
-      if (ports.length === 0) return;
-      element.querySelectorAll('.port').forEach((port, p) => {
-        port.classList.toggle('off', active[index * slots + p + 1] === 0);
+    before.current = {
+      active: null,
+      elements: boxes.map((_, i) => [children[i], ...children[i].querySelectorAll('.port')]),
+    };
+  }, [boxes, node, found, groups, pinned, circuit]);
+  useLayoutEffect(() => {
+    void [node, found, groups, pinned, circuit];
+    const { active: was, elements } = before.current;
+    boxes.forEach(({ index }, i) => {
+      elements[i]?.forEach((element, slot) => {
+        const is = active[index * slots + slot];
+        if (was?.[index * slots + slot] !== is) element.classList.toggle('off', is === 0);
       });
     });
+    before.current.active = active;
   }, [active, boxes, node, found, groups, pinned, circuit]);
   return (
     <g ref={group}>

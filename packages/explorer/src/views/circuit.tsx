@@ -12,7 +12,18 @@ import { NodePanel } from '../parts/node-panel.js';
 import { exportFormats, exportOpen } from '../state/export.js';
 import { groupNames, summary } from '../state/groups.js';
 import { canSave, curvesOf, mostPlaced, readItem, saveOpen } from '../state/open.js';
-import { countKept, edit, keptEdges, type Open, redo, seenTheme, setOpen, undo, useStore } from '../state/store.js';
+import {
+  countKept,
+  edit,
+  keptEdges,
+  type Open,
+  redo,
+  sameFields,
+  seenTheme,
+  setOpen,
+  undo,
+  useStore,
+} from '../state/store.js';
 import { placeHash } from '../state/url.js';
 
 /** A circuit: drawn, measured, questioned and changed. */
@@ -272,29 +283,42 @@ function Strongest({ open, kept }: { readonly open: Open; readonly kept: Uint8Ar
     }
     return found;
   }, [ranked, kept]);
-  if (list.length === 0) return null;
+  return list.length === 0 ? null : <EdgeRows list={list.join()} circuit={circuit} rankOf={open.rankOf} />;
+}
+
+interface EdgeRowsProps {
+  /** Edges, as one text, so that the same list is known as such. */
+  readonly list: string;
+  readonly circuit: Circuit;
+  readonly rankOf: Int32Array;
+}
+
+const EdgeRows = memo(function EdgeRows({ list, circuit, rankOf }: EdgeRowsProps): React.JSX.Element {
   return (
     <section className="panel" aria-label="Strongest edges">
       <h2>Strongest edges</h2>
       <ol className="edge-list">
-        {list.map((e) => {
-          const score = circuit.edges.score[e];
-          return (
-            <li key={e}>
-              <span className="rank">{open.rankOf[e] + 1}</span>
-              <button type="button" className="name quiet" onClick={() => setOpen({ node: circuit.edges.source[e] })}>
-                {edgeLabel(circuit, e)}
-              </button>
-              <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>
-                {figure(score)}
-              </span>
-            </li>
-          );
-        })}
+        {list
+          .split(',')
+          .map(Number)
+          .map((e) => {
+            const score = circuit.edges.score[e];
+            return (
+              <li key={e}>
+                <span className="rank">{rankOf[e] + 1}</span>
+                <button type="button" className="name quiet" onClick={() => setOpen({ node: circuit.edges.source[e] })}>
+                  {edgeLabel(circuit, e)}
+                </button>
+                <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>
+                  {figure(score)}
+                </span>
+              </li>
+            );
+          })}
       </ol>
     </section>
   );
-}
+});
 
 /** The groups and pinned nodes, drawn as a circuit of their own. */
 function Summary({
@@ -371,7 +395,7 @@ function Summary({
   );
 }
 
-function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | null {
+const CompareWith = memo(function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | null {
   const items = useStore((state) => state.items);
   const others = items.filter((item) => item.kind === 'circuit' && item.id !== open.id);
   if (others.length === 0) return null;
@@ -417,4 +441,4 @@ function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | nul
       </div>
     </section>
   );
-}
+}, sameFields('id'));
