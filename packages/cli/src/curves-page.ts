@@ -33,7 +33,7 @@ export interface PageFacts {
 export const labelOf = (method: Method): string => (method === 'eap-ig' ? `eap-ig (inputs, ${usualSteps})` : method);
 
 /** Methods by their colours, the same in every plot. */
-const coloured = methods.filter((method) => method !== 'random');
+const coloured: readonly Method[] = methods.filter((method) => method !== 'random');
 
 const about: Record<Method, string> = {
   exact: 'every edge cut on its own: the truth that the estimates are of',
