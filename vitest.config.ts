@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^filigree$/, replacement: source('packages/filigree/src/index.ts') },
       { find: /^filigree\/node$/, replacement: source('packages/filigree/src/node/index.ts') },
+      { find: /^filigree\/browser$/, replacement: source('packages/filigree/src/browser/index.ts') },
       { find: /^@filigree\/claims$/, replacement: source('claims/index.ts') },
       { find: /^@filigree\/view$/, replacement: source('packages/view/src/index.ts') },
     ],

@@ -1,6 +1,27 @@
 import type { Claim } from './claim.js';
 import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
+import { bdwpClaim } from './training/bdwp.js';
+import { dstEeClaim } from './training/dst-ee.js';
+import { quickSelectionClaim } from './training/quickselection.js';
+import { randStartSparseClaim } from './training/rand-start-sparse.js';
+import { randomPruningClaim } from './training/random-pruning.js';
+import { setClaim } from './training/set.js';
+import { sketchingPaiClaim } from './training/sketching-pai.js';
+import { srSteClaim } from './training/sr-ste.js';
+import { sriglClaim } from './training/srigl.js';
 
 /** Every claim, in the order in which they are listed. */
-export const claims: readonly Claim[] = [eapIgClaim, relpClaim];
+export const claims: readonly Claim[] = [
+  eapIgClaim,
+  relpClaim,
+  randomPruningClaim,
+  randStartSparseClaim,
+  setClaim,
+  sriglClaim,
+  dstEeClaim,
+  srSteClaim,
+  bdwpClaim,
+  sketchingPaiClaim,
+  quickSelectionClaim,
+];

@@ -45,6 +45,13 @@ describe('convert and compare', () => {
         };
         expect(theirs.cfg).toEqual({ n_layers: 2, n_heads: 4, parallel_attn_mlp: false, d_model: 32 });
         expect(Object.keys(theirs.edges).length).toBe(facts.edges);
+        await json('convert', found, at('x.graph.json'));
+        const graph = await json<{ kept: number; edges: number }>(
+          'convert',
+          at('x.graph.json'),
+          at('graph.circuit.json'),
+        );
+        expect([graph.kept, graph.edges]).toEqual([facts.kept, facts.kept]);
         await json('convert', at('x.mib.json'), at('back.circuit.json'));
         await json('convert', found, at('x.acdc.json'));
         await json('convert', at('x.acdc.json'), at('acdc.circuit.json'), '--model', model);
@@ -78,6 +85,15 @@ describe('convert and compare', () => {
           expect((await filigree('convert', at('x.acdc.json'), at(name))).stderr).toBe('');
           expect(readFileSync(at(name), 'utf8').startsWith(start)).toBe(true);
         }
+        for (const theme of ['light', 'dark']) {
+          await json('convert', found, at(`${theme}.png`), '--theme', theme);
+          expect(
+            readFileSync(at(`${theme}.png`))
+              .subarray(1, 4)
+              .toString(),
+          ).toBe('PNG');
+        }
+        expect(readFileSync(at('light.png')).equals(readFileSync(at('dark.png')))).toBe(false);
         const table = await filigree('compare', found, at('x.mib.json'));
         expect(table.stdout).toMatch(/edges +20 +20 +20 +1\.00 +1\.00 +1\.00 +1\.000/);
       }),
@@ -101,6 +117,7 @@ describe('convert and compare', () => {
             /e\.json does not say the shape of its model, .* with --model/,
           ],
           [['convert', edges, join(folder, 'no/x.svg')], /there is no folder/],
+          [['convert', edges, join(folder, 'x.svg'), '--theme', 'dark'], /--theme goes with PNG; an SVG follows/],
           [['convert', edges, join(folder, 'x.svg'), '--sign', 'of'], /--sign cannot be "of"/],
           [['convert', scores, join(folder, 'x.svg')], /keeps no edges/],
           [['convert', at('z.json', '{}'), join(folder, 'x.svg')], /z\.json is no circuit/],

@@ -23,6 +23,12 @@ const good: Row[] = [
     figures: { CMD: [0.2, 0.1, 0.8][i] },
     seed: 0,
   })),
+  ...['EAP', 'EAP-IG (5)', 'random'].map((method, i) => ({
+    setting: 'stories, pronoun',
+    method,
+    figures: { CMD: [0.2, 0.1, 0.8][i], ...(i < 2 ? { r: [0.9, 0.995][i] } : {}) },
+    seed: 0,
+  })),
   ...['true edges swapped', 'other edges swapped'].map((method, i) => ({
     setting: 'planted, circuits of equal size',
     method,
@@ -50,6 +56,7 @@ describe('the claim of EAP-IG', () => {
     ['planted, beta 3', 'EAP', { 'true of 5': 4 }, 'beta 3'],
     ['stories, quote', 'EAP', { CMD: 0.05 }, 'two thirds'],
     ['stories, quote', 'random', { CMD: 0.15 }, 'least faithful'],
+    ['stories, pronoun', 'EAP-IG (5)', { r: 0.98 }, 'patching every edge'],
     ['planted, circuits of equal size', 'true edges swapped', { 'change of f': 0.1 }, 'differ in f'],
     ['planted, circuits of equal size', 'other edges swapped', { 'change of f': 0.5 }, 'differ in f'],
   ])('does not hold when in "%s" %s has %j', (setting, method, figures, about) => {

@@ -87,7 +87,10 @@ function shippedChecks(rows: readonly Row[]): Check[] {
   if (settings.length === 0) return [];
   const cmd = (setting: string, method: string): number => mean(figures(rows, setting, method, 'CMD'));
   const better = settings.filter((s) => cmd(s, 'EAP-IG (5)') <= cmd(s, 'EAP'));
-  const methods = [...new Set(rows.map((r) => r.method))].filter((m) => m !== 'random');
+  const methods = [...new Set(rows.filter((r) => 'CMD' in r.figures).map((r) => r.method))].filter(
+    (m) => m !== 'random',
+  );
+  const close = figures(rows, settings.find((s) => s.endsWith(', pronoun')) ?? '', 'EAP-IG (5)', 'r');
   const worst = settings.filter((s) => methods.every((m) => !(cmd(s, m) >= cmd(s, 'random'))));
   return [
     {
@@ -98,6 +101,14 @@ function shippedChecks(rows: readonly Row[]): Check[] {
       ok: worst.length === settings.length,
       text: `random circuits are the least faithful on ${worst.length} of ${settings.length} tasks (asked: all)`,
     },
+    ...(close.length > 0
+      ? [
+          {
+            ok: mean(close) >= 0.99,
+            text: `on pronoun EAP-IG correlates with patching every edge at r = ${mean(close).toFixed(4)} (asked: .99)`,
+          },
+        ]
+      : []),
   ];
 }
 

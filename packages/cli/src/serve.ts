@@ -18,9 +18,8 @@ const headers = {
   'Cache-Control': 'no-store',
 };
 
-/** The one page of a server on `port`, read anew for every request. */
-export function pageApp(path: string, port: number): Hono {
-  const app = new Hono();
+/** Makes an app answer only pages of its own on `port`, with these methods, and send what shared memory needs. */
+export function guard(app: Hono, port: number, methods: readonly string[] = ['GET', 'HEAD']): void {
   app.use('*', async (c, next) => {
     await next();
     for (const [name, value] of Object.entries(headers)) c.header(name, value);
@@ -32,17 +31,28 @@ export function pageApp(path: string, port: number): Hono {
     if (![`127.0.0.1:${port}`, `localhost:${port}`].includes(host) || !['none', 'same-origin'].includes(from)) {
       return c.text('This server answers only pages of its own.', 403);
     }
-    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') return c.text('This server only shows a page.', 405);
+    if (!methods.includes(c.req.method)) return c.text('This server only shows a page.', 405);
     return next();
   });
+}
+
+/** The one page of a server on `port`, read anew for every request. */
+export function pageApp(path: string, port: number): Hono {
+  const app = new Hono();
+  guard(app, port);
   app.get('/', async (c) => c.html(await readFile(path, 'utf8')));
   return app;
 }
 
 /** Serves an HTML file on this machine alone, at `first` or the next free of a hundred ports. */
-export async function servePage(path: string, first = 4173): Promise<Served> {
+export function servePage(path: string, first?: number): Promise<Served> {
+  return serveApp((port) => pageApp(path, port), first);
+}
+
+/** Serves an app on this machine alone, at `first` or the next free of a hundred ports. */
+export async function serveApp(appFor: (port: number) => Hono, first = 4173): Promise<Served> {
   for (let port = first; port < first + 100; port++) {
-    const server = createAdaptorServer({ fetch: pageApp(path, port).fetch });
+    const server = createAdaptorServer({ fetch: appFor(port).fetch });
     const free = await new Promise<boolean>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) =>
         error.code === 'EADDRINUSE' ? resolve(false) : reject(error),

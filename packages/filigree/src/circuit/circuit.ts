@@ -9,6 +9,16 @@ export interface Circuit {
   readonly nodes: Nodes;
   readonly edges: Edges;
   readonly provenance: Provenance;
+  /** What a reader has written on the circuit. */
+  readonly annotations?: Annotations;
+}
+
+export interface Annotations {
+  /** Groups of nodes that are drawn as one; a node is in one group at most. */
+  readonly supernodes?: { readonly name: string; readonly nodes: number[] }[];
+  readonly notes?: { readonly node: number; readonly text: string }[];
+  /** Nodes that are marked. */
+  readonly pinned?: number[];
 }
 
 export interface Nodes {

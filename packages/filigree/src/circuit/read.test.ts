@@ -66,6 +66,19 @@ describe('readCircuit', () => {
     expect(readCircuit(JSON.parse(circuitText(small)), 'x')).toEqual(small);
   });
 
+  it('reads what a reader has written on the circuit', () => {
+    const annotations = {
+      supernodes: [{ name: 'names', nodes: [0, 1] }],
+      notes: [{ node: 2, text: 'the answer' }],
+      pinned: [1],
+    };
+    const circuit = { ...small, annotations };
+    expect(readCircuit(JSON.parse(circuitText(circuit)), 'x')).toEqual(circuit);
+    expect(complaint({ ...small, annotations: { pinned: [3] } })).toMatch(/annotations name node 3/);
+    const twice = { supernodes: [...annotations.supernodes, { name: 'b', nodes: [1] }] };
+    expect(complaint({ ...small, annotations: twice })).toMatch(/"a0\.h1" is in two supernodes/);
+  });
+
   it('leaves out fields that version 1 does not know', () => {
     expect(readCircuit({ ...small, later: 1 }, 'x')).toEqual(small);
   });

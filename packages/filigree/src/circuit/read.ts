@@ -40,6 +40,13 @@ const schema = z.object({
     made: z.string(),
     shape: z.object({ layers: index, heads: index, width: index.optional(), parallel: z.boolean() }).optional(),
   }),
+  annotations: z
+    .object({
+      supernodes: z.array(z.object({ name: z.string(), nodes: z.array(index) })).optional(),
+      notes: z.array(z.object({ node: index, text: z.string() })).optional(),
+      pinned: z.array(index).optional(),
+    })
+    .optional(),
 });
 
 /**
@@ -59,6 +66,7 @@ export function readCircuit(json: unknown, name: string): Circuit {
   checkColumns(circuit.edges, 'edges', 'source', name);
   checkNodes(circuit, name);
   checkEdges(circuit, name);
+  checkAnnotations(circuit, name);
   return circuit;
 }
 
@@ -137,6 +145,20 @@ function checkEdges({ nodes, edges }: Circuit, name: string): void {
     }
     seen.add(key);
   }
+}
+
+function checkAnnotations({ nodes, annotations = {} }: Circuit, name: string): void {
+  const { supernodes = [], notes = [], pinned = [] } = annotations;
+  const members = supernodes.flatMap((group) => group.nodes);
+  const stranger = [...members, ...notes.map(({ node }) => node), ...pinned].find((node) => node >= nodes.id.length);
+  if (stranger !== undefined) {
+    throw new InputError(
+      `${oneLine(name)}: annotations name node ${stranger}, but there are only ${nodes.id.length} nodes, counted from 0; the file is cut or edited`,
+    );
+  }
+  const twice = members.find((node, i) => members.indexOf(node) < i);
+  if (twice !== undefined)
+    throw new InputError(`${oneLine(name)}: node ${show(nodes.id[twice])} is in two supernodes; leave it in one`);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

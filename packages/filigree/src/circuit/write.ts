@@ -43,6 +43,7 @@ export function circuitText(circuit: Circuit): string {
       entry('made', made.made),
       ...optional('shape', made.shape),
     ]),
+    ...optional('annotations', circuit.annotations),
   ];
   return `{${fields.join(',\n')}}\n`;
 }

@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import { type InputUnit, inputStates } from './inputs.js';
+import { plainLog } from './plain-math.js';
 
 /** Kinds of units, as stored in `ProbabilisticCircuit.kind`. */
 export const inputKind = 0;
@@ -96,7 +97,7 @@ export class CircuitBuilder {
 
   /** @param weights not negative; they need not sum to one */
   sum(children: readonly number[], weights: readonly number[] | Float64Array): number {
-    return this.logSum(children, Array.from(weights, Math.log));
+    return this.logSum(children, Array.from(weights, plainLog));
   }
 
   /** A sum whose weights are given by their natural logarithms. */

@@ -17,4 +17,4 @@ export {
 export { type PlantedTwoHop, type PlantedTwoHopOptions, plantedTwoHop } from './planted-two-hop.js';
 export { findTask, tasks } from './registry.js';
 export type { Pair, Part, Task, TaskMetric, TextPair, TextRequest } from './task.js';
-export { answerToken, type FittedPairs, type Misfit, type PairsOptions, taskPairs } from './tokenize.js';
+export { answerToken, type FittedPairs, fitPair, type Misfit, type PairsOptions, taskPairs } from './tokenize.js';

@@ -1,6 +1,7 @@
 export { backward, type Rule, type Rules, valueAndGrad } from './autograd.js';
 export { full, ones, tensor, zeros } from './create.js';
 export { defaultDevice, setDefaultDevice } from './default-device.js';
+export { type EngineSettings, startEngine } from './engine.js';
 export * from './ops/index.js';
 export { Random } from './random.js';
 export { freeze, half, ratio, ratioRule } from './rules.js';

@@ -1,5 +1,4 @@
-import { InputError } from '../errors.js';
-import { nearest } from '../nearest.js';
+import { findNamed } from '../nearest.js';
 import type { TransformerConfig } from '../nn/config.js';
 import type { Mixture } from '../tasks/corpus.js';
 
@@ -87,10 +86,5 @@ export const recipes: readonly Recipe[] = [stories, mix4];
 
 /** The recipe of this name. Throws InputError, with the nearest name, when there is none. */
 export function findRecipe(name: string): Recipe {
-  const found = recipes.find((recipe) => recipe.name === name);
-  if (found) return found;
-  const names = recipes.map((recipe) => recipe.name);
-  const near = nearest(name, names);
-  const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
-  throw new InputError(`There is no recipe "${name}".${hint} The recipes are ${names.join(', ')}.`);
+  return findNamed('recipe', name, recipes, (recipe) => recipe.name);
 }

@@ -1,5 +1,5 @@
 import { createCpuDevice } from '../kernels/cpu/device.js';
-import { setDefaultDevice } from '../tensor/index.js';
+import { setDefaultDevice } from './default-device.js';
 
 export interface EngineSettings {
   /** Threads that work; by default all cores. */

@@ -1,0 +1,142 @@
+import { scaleLinear, scaleLog } from 'd3-scale';
+import { area, line } from 'd3-shape';
+import { useEffect, useRef, useState } from 'react';
+import type { NamedCurve } from '../state/store.js';
+import { count, decimal } from './figures.js';
+
+interface CurvePlotProps {
+  readonly curves: readonly NamedCurve[];
+  /** The number of edges now, and its faithfulness where it was measured. */
+  readonly marker?: number;
+  readonly measured?: number | null;
+  readonly most: number;
+  /** Sets the size where the plot is clicked. */
+  readonly onSize?: (size: number) => void;
+}
+
+const margin = { top: 14, right: 14, bottom: 40, left: 40 };
+
+/** Faithfulness against size on a logarithmic axis, several curves with their intervals; a marker moves with the size. */
+export function CurvePlot({ curves, marker, measured, most, onSize }: CurvePlotProps): React.JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(360);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => setWidth(Math.max(220, element.clientWidth)));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const height = Math.round(Math.min(260, Math.max(190, width * 0.56)));
+  const values = curves.flatMap(({ data }) =>
+    [data.faithfulness, data.low, data.high, data.random].flatMap((list) => list ?? []),
+  );
+  if (measured !== undefined && measured !== null) values.push(measured);
+  const finite = values.filter((x): x is number => x !== null && Number.isFinite(x));
+  const x = scaleLog([1, Math.max(2, most)], [margin.left, width - margin.right]).clamp(true);
+  const y = scaleLinear([Math.min(0, ...finite), Math.max(1, ...finite)], [height - margin.bottom, margin.top]).nice(5);
+  const points = (data: NamedCurve['data'], list: readonly (number | null)[] | undefined): [number, number][] =>
+    (list ?? []).flatMap((value, i) =>
+      value === null || data.sizes[i] < 1 ? [] : [[data.sizes[i], value] as [number, number]],
+    );
+  const draw = line<[number, number]>(
+    ([size]) => x(size),
+    ([, value]) => y(value),
+  );
+  const band = ({ data }: NamedCurve): string => {
+    if (!data.low || !data.high) return '';
+    const rows = data.sizes.flatMap((size, i) => {
+      const [low, high] = [data.low?.[i], data.high?.[i]];
+      return size < 1 || low === null || low === undefined || high === null || high === undefined
+        ? []
+        : [[size, low, high]];
+    });
+    return (
+      area<number[]>()
+        .x(([size]) => x(size))
+        .y0(([, low]) => y(low))
+        .y1(([, , high]) => y(high))(rows) ?? ''
+    );
+  };
+  const random = curves.find(({ data }) => data.random);
+  const pick = (clientX: number): void => {
+    const left = box.current?.getBoundingClientRect().left ?? 0;
+    onSize?.(Math.round(x.invert(clientX - left)));
+  };
+  return (
+    <div className="curve-plot" ref={box}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the slider does the same by keyboard */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the slider does the same by keyboard */}
+      <svg
+        width={width}
+        height={height}
+        role="img"
+        aria-label="Faithfulness against number of edges"
+        onClick={onSize ? (event) => pick(event.clientX) : undefined}
+        style={onSize ? { cursor: 'ew-resize' } : undefined}
+      >
+        {y.ticks(5).map((tick) => (
+          <g key={tick}>
+            <line
+              className={tick === 0 || tick === 1 ? 'reference' : 'grid'}
+              x1={margin.left}
+              x2={width - margin.right}
+              y1={y(tick)}
+              y2={y(tick)}
+            />
+            <text x={margin.left - 8} y={y(tick) + 4} textAnchor="end">
+              {String(tick).replace('-', '\u2212')}
+            </text>
+          </g>
+        ))}
+        {x
+          .ticks()
+          .filter((tick) => Number.isInteger(Math.log10(tick)))
+          .map((tick) => (
+            <text key={tick} x={x(tick)} y={height - margin.bottom + 18} textAnchor="middle">
+              {count(tick)}
+            </text>
+          ))}
+        <text x={(margin.left + width - margin.right) / 2} y={height - 5} textAnchor="middle">
+          edges
+        </text>
+        {random ? <path className="line random" d={draw(points(random.data, random.data.random)) ?? ''} /> : null}
+        {curves.map((curve, i) => (
+          <g key={curve.name} className={`series series-${i % 4}`}>
+            <path className="band" d={band(curve)} />
+            <path className="line" d={draw(points(curve.data, curve.data.faithfulness)) ?? ''} />
+            {points(curve.data, curve.data.faithfulness).map(([size, value]) => (
+              <circle key={size} className="point" cx={x(size)} cy={y(value)} r={3}>
+                <title>{`${count(size)} edges: ${decimal(value)} (${curve.name})`}</title>
+              </circle>
+            ))}
+          </g>
+        ))}
+        {marker === undefined ? null : (
+          <g className="marker" transform={`translate(${x(Math.max(1, marker))} 0)`} data-size={marker}>
+            <line y1={margin.top - 6} y2={height - margin.bottom} />
+            {measured === null || measured === undefined || !Number.isFinite(measured) ? null : (
+              <circle cy={y(measured)} r={5.5} />
+            )}
+          </g>
+        )}
+      </svg>
+      {curves.length > 1 || random ? (
+        <ul className="key">
+          {curves.map(({ name }, i) => (
+            <li key={name} className={`series-${i % 4}`}>
+              <i />
+              {name}
+            </li>
+          ))}
+          {random ? (
+            <li className="random">
+              <i />
+              random circuits
+            </li>
+          ) : null}
+        </ul>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,404 @@
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { desk } from '../engine/client.js';
+import type { Placed } from '../engine/protocol.js';
+import { AskPanel, Verdict } from '../parts/ask.js';
+import { Sliders, setSize } from '../parts/controls.js';
+import { CurvePlot } from '../parts/curve.js';
+import { DiscoverPanel } from '../parts/discover.js';
+import { count, figure, percent, when } from '../parts/figures.js';
+import { edgeLabel, Graph } from '../parts/graph.js';
+import { NodePanel } from '../parts/node-panel.js';
+import { exportFormats, exportOpen } from '../state/export.js';
+import { groupNames, summary } from '../state/groups.js';
+import { canSave, curvesOf, mostPlaced, readItem, saveOpen } from '../state/open.js';
+import { countKept, edit, keptEdges, type Open, redo, seenTheme, setOpen, undo, useStore } from '../state/store.js';
+import { placeHash } from '../state/url.js';
+
+/** A circuit: drawn, measured, questioned and changed. */
+export function CircuitView(): React.JSX.Element {
+  const open = useStore((state) => state.open);
+  const opening = useStore((state) => state.opening);
+  if (open) return <Opened open={open} key={open.id} />;
+  return <p className="waiting">{opening ? `Opening ${opening}\u2026` : 'Nothing is open.'}</p>;
+}
+
+function Opened({ open }: { readonly open: Open }): React.JSX.Element {
+  const theme = seenTheme(useStore((state) => state.theme));
+  const { circuit, edits, ranked, placed } = open;
+  const kept = useMemo(() => keptEdges({ circuit, ranked, edits }), [circuit, ranked, edits]);
+  const number = countKept(kept);
+  const groups = useMemo(() => groupNames(edits.annotations), [edits.annotations]);
+  const pinned = useMemo(() => new Set(edits.annotations.pinned), [edits.annotations]);
+  const [search, setSearch] = useState('');
+  const found = useMemo(() => {
+    const text = search.trim().toLowerCase();
+    if (!text) return undefined;
+    const { id, label } = circuit.nodes;
+    return new Set(
+      id.flatMap((name, n) => (`${name} ${label[n]} ${groups.get(n) ?? ''}`.toLowerCase().includes(text) ? [n] : [])),
+    );
+  }, [search, circuit, groups]);
+  const box = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const key = (event: KeyboardEvent): void => {
+      const typing = event.target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+      const field =
+        typing &&
+        (event.target as HTMLInputElement).type !== 'range' &&
+        (event.target as HTMLInputElement).type !== 'checkbox';
+      if (event.key === '/' && !field) {
+        event.preventDefault();
+        box.current?.focus();
+      }
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'z' && !field) {
+        event.preventDefault();
+        (event.shiftKey ? redo : undo)();
+      }
+    };
+    window.addEventListener('keydown', key);
+    return () => window.removeEventListener('keydown', key);
+  }, []);
+  const share = open.judged?.faithfulness;
+  const { provenance } = circuit;
+  const scored = circuit.edges.score.some((score) => score !== null);
+  return (
+    <main className="circuit-view">
+      <Title open={open} number={number} share={share} />
+      <div className="stage">
+        <section className="panel drawing-panel" aria-label="The circuit">
+          <div className="tools">
+            {scored ? <Sliders open={open} /> : null}
+            <div className="side-tools">
+              <input
+                ref={box}
+                type="search"
+                placeholder="Search nodes ( / )"
+                aria-label="Search nodes"
+                value={search}
+                onChange={(event) => setSearch(event.target.value)}
+                onKeyDown={(event) => {
+                  if (event.key === 'Enter' && found?.size) setOpen({ node: [...found][0] });
+                  if (event.key === 'Escape') setSearch('');
+                }}
+              />
+              <Menu open={open} />
+            </div>
+          </div>
+          {placed ? (
+            <Graph
+              circuit={circuit}
+              placed={placed}
+              kept={kept}
+              rankOf={open.rankOf}
+              node={open.node}
+              onNode={(node) => setOpen({ node })}
+              found={found}
+              groups={groups}
+              pinned={pinned}
+              label={`Circuit of ${number} edges`}
+              theme={theme}
+            />
+          ) : (
+            <div className="graph waiting">Drawing{'\u2026'}</div>
+          )}
+          <footer className="legend">
+            <span>
+              <i className="negative" /> helps: cutting it lowers the metric
+            </span>
+            <span>
+              <i className="positive" /> hurts
+            </span>
+            {circuit.edges.source.length > mostPlaced ? (
+              <span>
+                the {count(mostPlaced)} strongest of {count(circuit.edges.source.length)} edges
+              </span>
+            ) : null}
+          </footer>
+        </section>
+        <aside>
+          {open.node === null ? null : <NodePanel open={open} />}
+          <Faithful open={open} number={number} />
+          <Strongest open={open} kept={kept} />
+        </aside>
+      </div>
+      <Summary open={open} kept={kept} theme={theme} />
+      {circuit.kind === 'transformer' ? (
+        <>
+          <AskPanel open={open} />
+          <DiscoverPanel open={open} />
+        </>
+      ) : null}
+      <CompareWith open={open} />
+      <section className="panel made">
+        <h2>How it was made</h2>
+        <dl>
+          {Object.entries({
+            file: open.id,
+            model: provenance.model,
+            task: provenance.task,
+            method: provenance.method,
+            options: Object.entries(provenance.options)
+              .filter(([key]) => key !== 'tokens')
+              .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+              .join(', '),
+            seed: String(provenance.seed),
+            made: when(provenance.made),
+            'model hash': provenance.modelHash.slice(0, 16),
+          }).map(([name, value]) =>
+            value ? (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ) : null,
+          )}
+        </dl>
+      </section>
+    </main>
+  );
+}
+
+function Title({
+  open,
+  number,
+  share,
+}: {
+  readonly open: Open;
+  readonly number: number;
+  readonly share: number | undefined;
+}): React.JSX.Element {
+  const { provenance, edges } = open.circuit;
+  const measured = share === undefined ? (provenance.metrics.faithfulness as unknown) : share;
+  const sure =
+    typeof measured === 'number' &&
+    Number.isFinite(measured) &&
+    (share !== undefined || open.edits === open.past[0] || open.past.length === 0);
+  const what = number === 1 ? 'edge' : 'edges';
+  return (
+    <header className="title">
+      <p className="eyebrow">
+        {provenance.task} in {provenance.model || 'a model'} by {provenance.method}
+      </p>
+      <h1>
+        {count(number)} of {count(edges.source.length)} {what}
+        {sure ? (
+          <>
+            {' '}
+            carry <em>{percent(measured as number)}</em> of the difference.
+          </>
+        ) : (
+          '.'
+        )}
+      </h1>
+    </header>
+  );
+}
+
+function Menu({ open }: { readonly open: Open }): React.JSX.Element {
+  const changed = JSON.stringify(open.saved) !== JSON.stringify(open.edits.annotations) || open.past.length > 0;
+  return (
+    <div className="row">
+      {canSave(open) ? (
+        <button
+          type="button"
+          disabled={!changed}
+          onClick={() => void saveOpen()}
+          title="Write edges, groups and notes into the file"
+        >
+          Save
+        </button>
+      ) : null}
+      <select
+        aria-label="Export"
+        value=""
+        onChange={(event) => {
+          const format = exportFormats.find((known) => known.format === event.target.value);
+          if (format) void exportOpen(format.format);
+        }}
+      >
+        <option value="">Export{'\u2026'}</option>
+        {exportFormats.map(({ format, label }) => (
+          <option key={format} value={format} disabled={format === 'mib' && open.circuit.kind !== 'transformer'}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+function Faithful({ open, number }: { readonly open: Open; readonly number: number }): React.JSX.Element | null {
+  if (open.curves.length === 0 && !open.model) return null;
+  return (
+    <section className="panel" aria-labelledby="faithful-title">
+      <h2 id="faithful-title">Faithfulness</h2>
+      <CurvePlot
+        curves={open.curves}
+        marker={number}
+        measured={open.judged?.faithfulness ?? null}
+        most={open.circuit.edges.source.length}
+        onSize={(size) => setSize(size)}
+      />
+      <Verdict open={open} />
+    </section>
+  );
+}
+
+const listed = 15;
+
+function Strongest({ open, kept }: { readonly open: Open; readonly kept: Uint8Array }): React.JSX.Element | null {
+  const { circuit, ranked } = open;
+  const list = useMemo(() => {
+    const found: number[] = [];
+    for (const e of ranked) {
+      if (kept[e]) found.push(e);
+      if (found.length === listed) break;
+    }
+    return found;
+  }, [ranked, kept]);
+  if (list.length === 0) return null;
+  return (
+    <section className="panel" aria-label="Strongest edges">
+      <h2>Strongest edges</h2>
+      <ol className="edge-list">
+        {list.map((e) => {
+          const score = circuit.edges.score[e];
+          return (
+            <li key={e}>
+              <span className="rank">{open.rankOf[e] + 1}</span>
+              <button type="button" className="name quiet" onClick={() => setOpen({ node: circuit.edges.source[e] })}>
+                {edgeLabel(circuit, e)}
+              </button>
+              <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>
+                {figure(score)}
+              </span>
+            </li>
+          );
+        })}
+      </ol>
+    </section>
+  );
+}
+
+/** The groups and pinned nodes, drawn as a circuit of their own. */
+function Summary({
+  open,
+  kept,
+  theme,
+}: {
+  readonly open: Open;
+  readonly kept: Uint8Array;
+  readonly theme: 'light' | 'dark';
+}): React.JSX.Element | null {
+  const { annotations } = open.edits;
+  const circuit = useMemo(() => summary(open.circuit, kept, annotations), [open.circuit, kept, annotations]);
+  const [placed, setPlaced] = useState<{ of: unknown; placed: Placed } | null>(null);
+  useEffect(() => {
+    if (!circuit || circuit.edges.source.length === 0) return;
+    let stale = false;
+    void desk.call('place', { circuit, most: 1000, byPosition: false }).then((now) => {
+      if (!stale) setPlaced({ of: circuit, placed: now });
+    });
+    return () => {
+      stale = true;
+    };
+  }, [circuit]);
+  if (!circuit) return null;
+  const { supernodes = [], notes = [] } = annotations;
+  const all = new Uint8Array(circuit.edges.source.length).fill(1);
+  return (
+    <section className="panel summary" aria-labelledby="summary-title">
+      <h2 id="summary-title">In short</h2>
+      <p className="note">Groups and pinned nodes; edges between them are summed.</p>
+      {placed?.of === circuit && circuit.edges.source.length > 0 ? (
+        <Graph
+          circuit={circuit}
+          placed={placed.placed}
+          kept={all}
+          rankOf={Int32Array.from(all, (_, i) => i)}
+          node={null}
+          onNode={(n) => {
+            const name = n === null ? undefined : circuit.nodes.label[n];
+            const member =
+              supernodes.find((g) => g.name === name)?.nodes[0] ?? open.circuit.nodes.label.indexOf(name ?? '');
+            if (member >= 0) setOpen({ node: member });
+          }}
+          label="Groups and pinned nodes"
+          theme={theme}
+        />
+      ) : null}
+      <ul className="groups">
+        {supernodes.map((group) => (
+          <li key={group.name}>
+            <b>{group.name}</b> {group.nodes.map((n) => open.circuit.nodes.label[n]).join(', ')}{' '}
+            <button
+              type="button"
+              className="quiet"
+              onClick={() =>
+                edit((edits) => ({
+                  ...edits,
+                  annotations: { ...edits.annotations, supernodes: supernodes.filter((g) => g.name !== group.name) },
+                }))
+              }
+            >
+              ungroup
+            </button>
+          </li>
+        ))}
+        {notes.map(({ node, text }) => (
+          <li key={node}>
+            <b>{open.circuit.nodes.label[node]}</b> {text}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | null {
+  const items = useStore((state) => state.items);
+  const others = items.filter((item) => item.kind === 'circuit' && item.id !== open.id);
+  if (others.length === 0) return null;
+  const addCurve = async (id: string): Promise<void> => {
+    const file = await readItem(id);
+    if (file.what !== 'circuit') return;
+    const [curve] = curvesOf(file.circuit, others.find((item) => item.id === id)?.name ?? id);
+    if (curve)
+      setOpen((now) => ({ curves: [...now.curves.filter(({ name }) => name !== curve.name), curve] }), open.id);
+  };
+  return (
+    <section className="panel compare-with">
+      <h2>Beside another</h2>
+      <div className="settings">
+        <label>
+          <span>Compare edges with</span>
+          <select
+            value=""
+            onChange={(event) => {
+              if (event.target.value)
+                window.location.hash = placeHash({ view: 'compare', ids: [open.id, event.target.value], params: {} });
+            }}
+          >
+            <option value="">choose a circuit</option>
+            {others.map(({ id, name }) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          <span>Add its curve to the plot</span>
+          <select value="" onChange={(event) => event.target.value && void addCurve(event.target.value)}>
+            <option value="">choose a circuit</option>
+            {others.map(({ id, name }) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+    </section>
+  );
+}
