@@ -14,7 +14,9 @@ import {
   randomTopologies,
   rewiringCosine,
   rigl,
+  SparseTensor,
   type Split,
+  sameFanIn,
   set,
   srigl,
   srSte,
@@ -124,8 +126,22 @@ export async function trainArm(
       weights: cost.size,
       'MACs per step': (budget.batch * (perSample * steps + cost.dense * followed)) / steps,
       bytes: cost.bytes,
+      ...fans(model),
     };
   } finally {
     model.dispose();
   }
+}
+
+/** Neurons without inputs, and layers whose other neurons differ in their number of inputs. */
+function fans(model: Mlp): { 'empty neurons': number; 'unequal fan-in': number } {
+  const found = { 'empty neurons': 0, 'unequal fan-in': 0 };
+  for (let l = 0; l < model.layers; l++) {
+    const weight = model.weight(l);
+    if (!(weight instanceof SparseTensor)) continue;
+    const { rows, pointers } = weight.layout.support;
+    for (let i = 0; i < rows; i++) if (pointers[i + 1] === pointers[i]) found['empty neurons']++;
+    if (!sameFanIn.legal(weight.layout.support)) found['unequal fan-in']++;
+  }
+  return found;
 }

@@ -12,10 +12,10 @@ export const tableBudget: Budget = {
   hidden: [300, 100],
   epochs: 10,
   batch: 100,
-  lr: 0.05,
+  lr: 0.2,
   weightDecay: 5e-4,
   every: 40,
-  pull: 2e-3,
+  pull: 1e-3,
 };
 
 export const tableSeeds = [0, 1, 2] as const;
@@ -40,7 +40,8 @@ export function runTable(
   return compare(Object.fromEntries(arms), { ...rest, seeds });
 }
 
-const points = ({ mean, half }: Estimate): string => `${(100 * mean).toFixed(1)} ± ${(100 * half).toFixed(1)}`;
+const points = ({ mean, half }: Estimate): string =>
+  `${(100 * mean).toFixed(1)}${half > 0 ? ` ± ${(100 * half).toFixed(1)}` : ''}`;
 const signed = (e: Estimate): string => `${e.mean > 0 ? '+' : ''}${points(e)}`;
 const count = (x: number): string =>
   x >= 1e6 ? `${(x / 1e6).toFixed(1)} M` : x >= 1e3 ? `${(x / 1e3).toFixed(0)} k` : x.toFixed(0);

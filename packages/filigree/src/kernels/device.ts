@@ -1,3 +1,4 @@
+import type { CircuitDevice } from './circuits.js';
 import type { ElementwiseName } from './elementwise.js';
 
 /** Element types. `f64` exists on the reference device only. */
@@ -201,6 +202,9 @@ export interface Device {
 
   /** Sparse products, where the device has them. */
   readonly sparse?: SparseDevice;
+
+  /** Sum-product circuits, where the device has them. */
+  readonly circuits?: CircuitDevice;
 
   /** Stops workers and frees everything. */
   dispose(): void;

@@ -1,3 +1,14 @@
+export {
+  BlockKind,
+  type CircuitDevice,
+  type CircuitProgram,
+  type CircuitRows,
+  type CircuitValues,
+  instructionWords,
+  Operation,
+  type PreparedCircuit,
+  type UpdateOptions,
+} from './circuits.js';
 export type {
   AdamOptions,
   Buffer,

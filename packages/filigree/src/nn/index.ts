@@ -18,7 +18,7 @@ export { linear } from './linear.js';
 export { loadTransformer } from './load.js';
 export { type LabelledBatch, Mlp, type MlpOptions } from './mlp.js';
 export { loadMlp, saveMlp } from './mlp-file.js';
-export { Optimiser, type OptimiserSettings, type Parameter } from './optimiser.js';
+export { Optimiser, type OptimiserSettings, type Parameter, valuesOf } from './optimiser.js';
 export { parameterShapes } from './parameters.js';
 export { resolveSite, siteNames } from './sites.js';
 export { readTokenizer, type Tokenizer } from './tokenizer.js';

@@ -135,8 +135,12 @@ export class Mlp {
 
   /** Mean cross-entropy of a batch, in nats, or mean squared error. */
   loss(batch: LabelledBatch): Tensor {
+    return this.lossOf(this.run(tensor(batch.inputs, [batch.samples, this.options.sizes[0]])), batch);
+  }
+
+  /** The same, of what the network gave for the batch. */
+  lossOf(y: Tensor, batch: Omit<LabelledBatch, 'inputs'>): Tensor {
     const { sizes, labelSmoothing } = this.options;
-    const y = this.run(tensor(batch.inputs, [batch.samples, sizes[0]]));
     if (batch.labels) return crossEntropy(y, batch.labels, labelSmoothing);
     if (!batch.targets) throw new InputError('a batch needs labels or targets');
     return mean(square(sub(y, reshape(tensor(batch.targets), [batch.samples, sizes[this.layers]]))));

@@ -61,11 +61,22 @@ export class Largest {
   }
 }
 
-/** Positions of the `count` largest scores, ascending; of equal ones the first. */
+/** Positions of the `count` largest scores, ascending; of equal ones the first. Throws RangeError for one that is not a number. */
 export function largest(scores: ArrayLike<number>, count: number): Int32Array {
-  const kept = new Largest(Math.min(count, scores.length));
-  for (let k = 0; k < scores.length; k++) kept.offer(k, scores[k]);
-  return Int32Array.from(kept.result());
+  const take = Math.min(count, scores.length);
+  if (take === 0) return new Int32Array(0);
+  const sorted = Float64Array.from(scores);
+  const odd = sorted.findIndex(Number.isNaN);
+  if (odd >= 0) throw new RangeError(`the score of weight ${odd} is not a number`);
+  const threshold = sorted.sort()[sorted.length - take];
+  let above = 0;
+  for (let k = sorted.length - 1; k >= 0 && sorted[k] > threshold; k--) above++;
+  const chosen = new Int32Array(take);
+  let [at, ties] = [0, take - above];
+  for (let k = 0; k < scores.length && at < take; k++) {
+    if (scores[k] > threshold || (scores[k] === threshold && ties-- > 0)) chosen[at++] = k;
+  }
+  return chosen;
 }
 
 /**

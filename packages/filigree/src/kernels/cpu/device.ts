@@ -1,6 +1,7 @@
 import type { Buffer, Device, DType, View } from '../device.js';
 import { contiguousView, isContiguous, sizeOf } from '../views.js';
 import { adamw } from './adamw.js';
+import { cpuCircuits } from './circuit.js';
 import { copy, isTransposed, withContiguous } from './copy.js';
 import { elementwise } from './elementwise.js';
 import { addressOf, type CpuBuffer, Engine, type EngineOptions, viewAddress, widthOf } from './engine.js';
@@ -152,6 +153,7 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
       if (sizeOf(out.shape) > 0) patchesGrad(engine, viewAddress(out), viewAddress(gradient), out.shape[0], geometry);
     },
     sparse: cpuSparse(engine),
+    circuits: cpuCircuits(engine),
     dispose: () => engine.dispose(),
   };
   return device;
