@@ -83,9 +83,8 @@ export function storedSize(t: Topology, spec: LayoutSpec): number {
   if (spec.kind === 'butterfly') {
     const why = butterflyMisfit(t.rows, t.cols, spec);
     if (why) throw misfit(t, spec, why);
-    const [across, down] = [t.rows / spec.b, t.cols / spec.b];
-    let blocks = 0;
-    for (let i = 0; i < across; i++) blocks += butterflyBlocks(i, across, down, spec.k).length;
+    // Every block row or column of the longer side meets itself and one partner for each stride.
+    const blocks = Math.min(t.rows, t.cols) === 0 ? 0 : (Math.max(t.rows, t.cols) / spec.b) * (1 + Math.log2(spec.k));
     return blocks * spec.b * spec.b;
   }
   return t.size;
