@@ -5,7 +5,9 @@ import { setDefaultDevice } from 'filigree';
 import { addAttention } from './commands/attention.js';
 import { addClaim, addClaims } from './commands/claim.js';
 import { addCompare } from './commands/compare.js';
+import { addCompress, addDecompress } from './commands/compress.js';
 import { addConvert } from './commands/convert.js';
+import { addCurves } from './commands/curves.js';
 import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExplore } from './commands/explore.js';
@@ -49,7 +51,10 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addClaim,
     addClaims,
     addCompare,
+    addCompress,
     addConvert,
+    addCurves,
+    addDecompress,
     addDiscover,
     addEvaluate,
     addExplore,

@@ -14,9 +14,11 @@ import {
 import { openModel } from '../open.js';
 import { addTalkOptions, choice, type TalkOptions } from '../options.js';
 import { checkOutputs } from '../outputs.js';
+import { probabilisticFormat } from '../pc-files.js';
 import { themeOption } from '../pictures.js';
 import type { Run, Session } from '../session.js';
 import { count } from '../table.js';
+import { drawProbabilistic } from './pc-draw.js';
 
 interface ConvertOptions extends TalkOptions, SignOptions {
   to?: WrittenFormat;
@@ -28,7 +30,10 @@ export function addConvert(program: Command, run: Run): void {
   const command = program
     .command('convert')
     .description('write a circuit file in another format')
-    .argument('<in>', 'a circuit or scores of filigree, a graph of EAP-IG, MIB or Neuronpedia, or edges of ACDC')
+    .argument(
+      '<in>',
+      'a circuit or scores of filigree, a graph of EAP-IG, MIB or Neuronpedia, edges of ACDC, or a probabilistic circuit',
+    )
     .argument('<out>', 'what to write; its ending says the format')
     .summary('write a circuit file in another format')
     .addOption(
@@ -59,6 +64,7 @@ this writes them as JSON in Python:
 }
 
 async function convert(from: string, to: string, options: ConvertOptions, session: Session): Promise<void> {
+  if (probabilisticFormat(from)) return drawProbabilistic(from, to, {}, session);
   const format = options.to ?? formatOf(to);
   if (options.theme !== undefined && format !== 'png') {
     throw new InputError(

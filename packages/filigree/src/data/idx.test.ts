@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../tensor/index.js';
-import { labelledTable } from './csv.js';
 import { batchesOf, splitAt } from './dataset.js';
 import { glyphs } from './glyphs.js';
-import { idxDataset, readIdx } from './idx.js';
+import { idxDataset, idxTable, isIdx, readIdx } from './idx.js';
+import { labelledTable } from './labelled-table.js';
 import { readTable } from './table.js';
 
 const file = (shape: number[], data: number[], type = 8): Uint8Array<ArrayBuffer> => {
@@ -32,13 +32,30 @@ describe('IDX', () => {
     expect([...data.labels]).toEqual([7, 3]);
   });
 
+  it('is a table whose rows are its first axis', async () => {
+    expect(isIdx(images)).toBe(true);
+    const array = await readIdx(images, 'x');
+    expect(idxTable(array, 'x')).toEqual({
+      rows: 2,
+      columns: 6,
+      shape: [2, 3],
+      values: Float64Array.of(0, 51, 102, 153, 204, 255, 5, 4, 3, 2, 1, 0),
+    });
+    expect(idxTable(array, 'x', 1).rows).toBe(1);
+    expect(idxTable(await readIdx(file([2], [7, 9]), 'l'), 'l')).toMatchObject({ rows: 2, columns: 1, shape: [] });
+    const empty = await readIdx(file([0], []), 'x');
+    expect(() => idxTable(empty, 'x')).toThrow('x has no rows');
+  });
+
   it.each([
-    ['is not an IDX file', file([2], [1, 2], 9)],
+    ['has elements of type 0x9', file([2], [1, 2], 9)],
     ['is not an IDX file', new Uint8Array([1, 2, 3])],
+    ['has 0 axes', file([], [])],
     ['cut short in its header', images.slice(0, 9)],
-    ['should hold 2 x 2 x 3 bytes after its header, but has 11', images.slice(0, -1)],
-    ['should hold 4294967295 x 4294967295 bytes', file([0xffffffff, 0xffffffff], [1])],
-    ['cannot be unpacked', new Uint8Array(gzipSync(images)).slice(0, 20)],
+    ['x is cut short: its header says 2 x 2 x 3 bytes, but 11 follow', images.slice(0, -1)],
+    ['x is damaged', Uint8Array.of(...images, 0)],
+    ['its header says 4294967295 x 4294967295 bytes', file([0xffffffff, 0xffffffff], [1])],
+    ['a damaged gzip file', new Uint8Array(gzipSync(images)).slice(0, 20)],
   ])('is refused when it %s', async (message, bytes) => {
     await expect(readIdx(bytes, 'x')).rejects.toThrow(message);
   });

@@ -1,3 +1,4 @@
+import type { CircuitDevice } from './circuits.js';
 import type { ElementwiseName } from './elementwise.js';
 
 /** Element types. `f64` exists on the reference device only. */
@@ -58,6 +59,16 @@ export interface SgdOptions {
   readonly weightDecay: number;
   /** Steps along the velocity looked ahead: `gradient + momentum * velocity`. */
   readonly nesterov: boolean;
+}
+
+/** A convolution over images `[height, width, channels]`: the kernel's rows and columns, the step, and rows of zeros on every side. */
+export interface PatchGeometry {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: number;
+  readonly padding: number;
 }
 
 /**
@@ -170,8 +181,19 @@ export interface Device {
    */
   sgd(parameter: View, gradient: View, velocity: View, options: SgdOptions): void;
 
+  /**
+   * What a convolution sees: `out[image, row, column, ky, kx, c] = x[image, row * stride + ky - padding, column * stride + kx - padding, c]`, 0
+   * outside. Both contiguous, `x[images, height, width, channels]`.
+   */
+  patches(out: View, x: View, geometry: PatchGeometry): void;
+  /** The gradient of `patches`: each pixel of `out[images, height, width, channels]` gets the sum of all places that saw it. */
+  patchesGrad(out: View, gradient: View, geometry: PatchGeometry): void;
+
   /** Sparse products, where the device has them. */
   readonly sparse?: SparseDevice;
+
+  /** Sum-product circuits, where the device has them. */
+  readonly circuits?: CircuitDevice;
 
   /** Stops workers and frees everything. */
   dispose(): void;

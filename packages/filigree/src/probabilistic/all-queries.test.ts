@@ -155,8 +155,8 @@ describe('every query equals enumeration', () => {
     }
   });
 
-  it.each([13, 15])('on circuits of %i variables', async (variables) => {
-    const states = new Array<number>(variables).fill(2);
-    for (const deterministic of [true, false]) await checkAll({ states, deterministic, ordered: true }, variables);
+  it('on circuits of 15 variables', async () => {
+    const states = new Array<number>(15).fill(2);
+    for (const deterministic of [true, false]) await checkAll({ states, deterministic, ordered: true }, 15);
   });
 });

@@ -53,7 +53,7 @@ describe('Layout', () => {
             const corner = (i: number, j: number) => stored[(i - (i % spec.r)) * cols + j - (j % spec.c)];
             expect(kept).toBe(corner(Math.floor(k / cols), k % cols));
           }
-          if (spec.kind === 'nm' && k % spec.m === 0) {
+          if ((spec.kind === 'nm' || spec.kind === 'nmg') && k % spec.m === 0) {
             expect(stored.subarray(k, k + spec.m).reduce((sum, x) => sum + x, 0)).toBe(spec.n);
           }
         });
@@ -80,7 +80,19 @@ describe('Layout', () => {
     expect(() => layoutOf(full, 3, 'nm 3:2')).toThrow('n is a whole number from 1 to m');
     expect(() => layoutOf([1, 1, 1, 0], 2, 'condensed')).toThrow('row 1 has 1 weights and a row before it 2');
     expect(() => parseLayout('coo')).toThrow("unknown layout 'coo'");
-    for (const name of ['csr', 'condensed', 'block 4x1', 'nm 2:4']) expect(layoutName(parseLayout(name))).toBe(name);
+    expect(() => parseLayout('nm 2:4:8')).toThrow('unknown layout');
+    expect(() => layoutOf(full, 3, 'nmg 1:2:1')).toThrow('a chunk is 2 rows (each of 2 patterns 1 times)');
+    expect(() => layoutOf(full, 2, 'nmg 1:2:1')).toThrow(
+      'rows 0 to 1 of columns 0 to 1 do not use each pattern 1 times',
+    );
+    expect(() => layoutOf(full, 3, 'butterfly 1x1')).toThrow('the shorter side has to be 1 times a power of two');
+    expect(() => layoutOf(full, 2, 'butterfly 2x2')).toThrow('has 1 blocks, fewer than the maximum stride');
+    expect(() => layoutOf(full, 2, 'butterfly 1x1')).toThrow(
+      'row 0 has a weight in column 3, outside of the butterfly',
+    );
+    for (const name of ['csr', 'condensed', 'block 4x1', 'nm 2:4', 'nmg 2:4:8', 'butterfly 16x4']) {
+      expect(layoutName(parseLayout(name))).toBe(name);
+    }
   });
 
   it('carries state from one support to another', () => {

@@ -48,7 +48,11 @@ export class Layout {
     const turned = this.support.transposed();
     const pattern = patternOf(
       turned,
-      spec.kind === 'block' ? { kind: 'block', r: spec.c, c: spec.r } : { kind: 'csr' },
+      spec.kind === 'block'
+        ? { kind: 'block', r: spec.c, c: spec.r }
+        : spec.kind === 'butterfly'
+          ? { kind: 'block', r: spec.b, c: spec.b }
+          : { kind: 'csr' },
     );
     const order = new Int32Array(turned.size);
     const { slots } = this.support.columns();

@@ -22,7 +22,8 @@ export async function accuracy(
   for (let start = 0; start < pairs.length; start += atOnce) {
     const part = pairs.slice(start, start + atOnce);
     const prompts = [...part.map((p) => p.clean), ...(oneSided ? [] : part.map((p) => p.corrupt))];
-    const logits = scope(() => noGrad(() => model.run(prompts, { at: prompts.map((p) => p.length - 1) }).logits));
+    const at = prompts.map((p) => p.length - 1);
+    const logits = scope(() => noGrad(() => model.run(prompts, { at, narrow: true }).logits));
     const values = await logits.data();
     logits.dispose();
     const row = (index: number) => values.subarray(index * vocabulary, (index + 1) * vocabulary);

@@ -4,8 +4,8 @@ import type { Block } from './memory.js';
 import { NARROW_WORDS } from './sparse-narrow.js';
 import { ROW_BAND } from './sparse-tiles.js';
 
-/** Inputs up to which a tile of 24 rows of the batch stays in the first-level cache. */
-const CACHED_INPUTS = 320;
+/** Inputs up to which a tile of 24 rows of the batch takes at most a fifth of a second-level cache of 512 KiB. */
+const WIDE_INPUTS = 1024;
 
 /** A narrow kernel's units: the table, how many, and the index. */
 export interface NarrowUnits {
@@ -35,7 +35,7 @@ export class Streams implements PreparedPattern {
   ) {
     this.#engine = engine;
     const { lanes, cols, groups, interleaved } = pattern;
-    this.width = lanes === 4 ? 8 : lanes === 2 ? 16 : cols <= CACHED_INPUTS ? 24 : 12;
+    this.width = lanes === 4 ? 8 : lanes === 2 || cols > WIDE_INPUTS ? 16 : 24;
     this.step = interleaved ? undefined : groups.length === 0 ? 1 : groups[3];
   }
 

@@ -9,8 +9,12 @@ import { Scopes } from '../scopes.js';
 const limb = 2 ** 100;
 const low = 2 ** -50;
 const high = 2 ** 50;
-/** 2^(-100 k); what is smaller changes no digit. */
-const shifts = [1, 1 / limb, 1 / limb / limb];
+
+/** 2^(-100 k) for k from 0; what is smaller than that of 2 changes no digit. */
+function shift(k: number): number {
+  if (k > 2) return 0;
+  return k === 0 ? 1 : k === 1 ? 1 / limb : 1 / limb / limb;
+}
 
 /** Most values of a variable, so that each gets a slot of 2^24 with room to spare. */
 const mostValues = 2 ** 16;
@@ -37,6 +41,8 @@ export class StreamModel {
   private readonly freshMantissa: Float64Array;
   private readonly freshExponent: Int32Array;
   private readonly slope: Float64Array;
+  /** `[units]` the last variable that `shares` was asked for among those that each unit looks at. */
+  private readonly looks: Int32Array;
   private readonly slopeExponent: Int32Array;
 
   /**
@@ -66,6 +72,7 @@ export class StreamModel {
     const units = unitCount(circuit);
     [this.mantissa, this.freshMantissa, this.slope] = [0, 1, 2].map(() => new Float64Array(units));
     [this.exponent, this.freshExponent, this.slopeExponent] = [0, 1, 2].map(() => new Int32Array(units));
+    this.looks = new Int32Array(units).fill(-1);
     for (let unit = 0; unit < units; unit++) {
       if (circuit.kind[unit] !== inputKind) this.compute(unit);
       else
@@ -80,6 +87,11 @@ export class StreamModel {
     this.freshExponent.set(this.exponent);
   }
 
+  /** Units that the steps of a row touch, in all. */
+  get unitsPerRow(): number {
+    return this.touched.reduce((sum, units) => sum + units.length, 0);
+  }
+
   /** Begins a row: nothing is known. */
   reset(): void {
     this.mantissa.set(this.freshMantissa);
@@ -91,24 +103,34 @@ export class StreamModel {
     const { kind, first, child, inputOf, states } = this.circuit;
     const { mantissa, exponent, slope, slopeExponent, weight } = this;
     const path = this.touched[variable];
-    for (const unit of path) slope[unit] = 0;
+    for (let p = 0; p < path.length; p++) {
+      slope[path[p]] = 0;
+      this.looks[path[p]] = variable;
+    }
     const root = mantissa.length - 1;
     shares.fill(0, 0, states[variable]);
     if (path.length === 0) shares.fill(1, 0, states[variable]);
     slope[root] = 1;
     slopeExponent[root] = 0;
-    let [top, any] = [0, false];
+    let top = 0;
+    let any = false;
     for (let p = path.length - 1; p >= 0; p--) {
       const unit = path[p];
-      const [own, ownExponent] = [slope[unit], slopeExponent[unit]];
+      const own = slope[unit];
       if (own === 0) continue;
+      const ownExponent = slopeExponent[unit];
       if (kind[unit] === sumKind) {
-        for (let e = first[unit]; e < first[unit + 1]; e++) this.addSlope(child[e], own * weight[e], ownExponent);
+        for (let e = first[unit]; e < first[unit + 1]; e++) {
+          // What is impossible needs no slope: nothing that it is multiplied with matters.
+          if (mantissa[child[e]] > 0) this.addSlope(child[e], own * weight[e], ownExponent);
+        }
       } else if (kind[unit] === productKind) {
-        let [rest, restExponent, next] = [own, ownExponent, -1];
+        let rest = own;
+        let restExponent = ownExponent;
+        let next = -1;
         for (let e = first[unit]; e < first[unit + 1]; e++) {
           const c = child[e];
-          if (next < 0 && this.looksAt(c, variable)) {
+          if (next < 0 && this.looks[c] === variable) {
             next = c;
             continue;
           }
@@ -130,34 +152,26 @@ export class StreamModel {
     }
     for (const unit of path) {
       if (kind[unit] !== inputKind || slope[unit] === 0) continue;
-      const scale = slope[unit] * (shifts[top - slopeExponent[unit]] ?? 0);
+      const scale = slope[unit] * shift(top - slopeExponent[unit]);
       const table = this.tables[inputOf[unit]];
       for (let v = 0; v < table.length; v++) shares[v] += scale * table[v];
     }
   }
 
-  /** Takes in that a variable has a value, for the rest of the row. */
+  /**
+   * Takes in that the variable that `shares` was last asked for has a value, for the rest of the row. Units without a slope do
+   * not reach the root any more, since something that they are multiplied with is impossible: they stay as they are.
+   */
   tell(variable: number, value: number): void {
     const { kind, inputOf } = this.circuit;
     const path = this.touched[variable];
     for (const unit of path) {
+      if (this.slope[unit] === 0) continue;
       if (kind[unit] === inputKind) this.store(unit, this.tables[inputOf[unit]][value], 0);
       else if (!this.options.whole) this.compute(unit);
     }
     if (!this.options.whole) return;
     for (let unit = 0; unit < kind.length; unit++) if (kind[unit] !== inputKind) this.compute(unit);
-  }
-
-  /** Which of a product's children looks at the variable. */
-  private looksAt(unit: number, variable: number): boolean {
-    const path = this.touched[variable];
-    let [from, to] = [0, path.length];
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if (path[middle] < unit) from = middle + 1;
-      else to = middle;
-    }
-    return path[from] === unit;
   }
 
   private addSlope(unit: number, value: number, exponent: number): void {
@@ -166,9 +180,10 @@ export class StreamModel {
     if (slope[unit] === 0) {
       slope[unit] = value;
       slopeExponent[unit] = exponent;
-    } else if (exponent <= slopeExponent[unit]) slope[unit] += value * (shifts[slopeExponent[unit] - exponent] ?? 0);
+    } else if (exponent === slopeExponent[unit]) slope[unit] += value;
+    else if (exponent < slopeExponent[unit]) slope[unit] += value * shift(slopeExponent[unit] - exponent);
     else {
-      slope[unit] = slope[unit] * (shifts[exponent - slopeExponent[unit]] ?? 0) + value;
+      slope[unit] = slope[unit] * shift(exponent - slopeExponent[unit]) + value;
       slopeExponent[unit] = exponent;
     }
     while (slope[unit] >= high) {
@@ -186,7 +201,8 @@ export class StreamModel {
     const { kind, first, child } = this.circuit;
     const { mantissa, exponent, weight } = this;
     if (kind[unit] === productKind) {
-      let [value, scale] = [1, 0];
+      let value = 1;
+      let scale = 0;
       for (let e = first[unit]; e < first[unit + 1]; e++) {
         value *= mantissa[child[e]];
         scale += exponent[child[e]];
@@ -201,7 +217,8 @@ export class StreamModel {
       this.store(unit, value, scale);
       return;
     }
-    let [top, any] = [0, false];
+    let top = 0;
+    let any = false;
     for (let e = first[unit]; e < first[unit + 1]; e++) {
       if (weight[e] === 0 || mantissa[child[e]] === 0) continue;
       if (!any || exponent[child[e]] > top) top = exponent[child[e]];
@@ -210,13 +227,15 @@ export class StreamModel {
     let value = 0;
     for (let e = first[unit]; e < first[unit + 1]; e++) {
       const c = child[e];
-      if (mantissa[c] > 0) value += weight[e] * mantissa[c] * (shifts[top - exponent[c]] ?? 0);
+      if (exponent[c] === top) value += weight[e] * mantissa[c];
+      else if (mantissa[c] > 0) value += weight[e] * mantissa[c] * shift(top - exponent[c]);
     }
     this.store(unit, value, top);
   }
 
   private store(unit: number, value: number, scale: number): void {
-    let [m, e] = [value, scale];
+    let m = value;
+    let e = scale;
     while (m >= high) {
       m /= limb;
       e++;
