@@ -54,42 +54,45 @@ async function runs(name, split, seeds) {
   return runTable(split, { store, seeds, signal: controller.signal });
 }
 
-/** The page of what is there: all arms of the same seeds. */
-async function writePage(comparisons, count) {
-  const { hidden, epochs, batch, lr, weightDecay, every, pull } = tableBudget;
-  const seeds = tableSeeds.slice(0, count).join(', ');
+/** Seeds that every arm of a comparison has. */
+const seedCount = ({ outcomes }) => Math.min(...[...outcomes.values()].map((runs) => runs.length));
+
+/** The page of what is there; it says what is missing. */
+async function writePage(comparisons) {
+  const missing = Object.keys(sets)
+    .map((name) => [name, comparisons[name] ? seedCount(comparisons[name]) : 0])
+    .filter(([, count]) => count < tableSeeds.length)
+    .map(([name, count]) => `${name}: ${count} of ${tableSeeds.length} seeds`);
   const unfinished =
-    count < tableSeeds.length
-      ? [`**Unfinished**: ${count} of ${tableSeeds.length} seeds; call the command again to go on.`]
-      : [];
-  const intervals =
-    count > 1
-      ? ` Mean ± half of the 95 % interval (Student's t, ${count - 1} degrees of freedom, so wide).`
-      : ' One seed, so no intervals.';
+    missing.length > 0 ? [`**Unfinished** (${missing.join('; ')}): call the command again to go on.`] : [];
+  const { hidden, epochs, batch, lr, weightDecay, every, pull } = tableBudget;
   const page = [
     '# Sparse training, side by side',
     ...unfinished,
-    `Written by \`npm run sparse-training\` (resumable; runs are kept in sparse-training.json). Perceptrons with ${hidden.join(' and ')} hidden neurons, 8,000 samples to train and 2,000 to test, ${epochs} epochs of batches of ${batch}, SGD with momentum 0.9, learning rate ${lr} with 5 % warm-up and cosine, weight decay ${weightDecay}: the same for every arm. Densities by Erdős–Rényi over all layers; all dynamic arms rewire every ${every} updates until three quarters of the training, a share that falls from 30 % along a cosine. SR-STE and BDWP decay what does not compute by ${pull}. These settings were chosen on another seed (lr and rewiring interval on dense, static and RigL; the decay on SR-STE at 1:4). Seeds ${seeds}: within a seed all arms have the same order of data and the same initial weights (by place).${intervals} Glyphs come in ten pairs of twins that differ in one vertex. Digits are the 10,000 of MNIST's test file: 8,000 to train, 2,000 to test.`,
+    `Written by \`npm run sparse-training\` (resumable; runs are kept in sparse-training.json). Perceptrons with ${hidden.join(' and ')} hidden neurons, 8,000 samples to train and 2,000 to test, ${epochs} epochs of batches of ${batch}, SGD with momentum 0.9, learning rate ${lr} with 5 % warm-up and cosine, weight decay ${weightDecay}: the same for every arm. Densities by Erdős–Rényi over all layers; all dynamic arms rewire every ${every} updates until three quarters of the training, a share that falls from 30 % along a cosine. SR-STE and BDWP decay what does not compute by ${pull}. These settings were chosen on another seed (lr and rewiring interval on dense, static and RigL; the decay on SR-STE at 1:4). Seeds ${tableSeeds.join(', ')}: within a seed all arms have the same order of data and the same initial weights (by place). Mean ± half of the 95 % interval (Student's t; with three seeds it is wide, with one there is none). Glyphs come in ten pairs of twins that differ in one vertex. Digits are the 10,000 of MNIST's test file: 8,000 to train, 2,000 to test.`,
     ...Object.entries(comparisons).flatMap(([name, c]) => [
-      tableSection(name[0].toUpperCase() + name.slice(1), comparisonOf(c.outcomes)),
+      tableSection(
+        `${name[0].toUpperCase()}${name.slice(1)}, ${seedCount(c)} seed${seedCount(c) === 1 ? '' : 's'}`,
+        comparisonOf(c.outcomes),
+      ),
       findings(c).join('\n'),
     ]),
     '',
   ].join('\n\n');
   await writeFileAtomic(join(root, 'docs/sparse-training.md'), page);
-  console.error(`wrote docs/sparse-training.md, ${count} of ${tableSeeds.length} seeds`);
+  console.error(`wrote docs/sparse-training.md${missing.length > 0 ? `, unfinished: ${missing.join('; ')}` : ''}`);
 }
 
 const splits = Object.fromEntries(
   await Promise.all(Object.entries(sets).map(async ([name, open]) => [name, await open()])),
 );
+const comparisons = {};
 try {
   for (let count = 1; count <= tableSeeds.length; count++) {
-    const comparisons = {};
     for (const [name, split] of Object.entries(splits)) {
       comparisons[name] = await runs(name, split, tableSeeds.slice(0, count));
+      await writePage(comparisons);
     }
-    await writePage(comparisons, count);
   }
 } catch (error) {
   if (!controller.signal.aborted) throw error;

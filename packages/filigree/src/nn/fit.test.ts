@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dataset } from '../data/dataset.js';
 import { batchesOf } from '../data/dataset.js';
+import { live } from '../kernels/cpu/agree.testing.js';
 import { createCpuDevice } from '../kernels/cpu/device.js';
 import { createReferenceDevice } from '../kernels/reference.js';
 import { cosine, randomTopology, rewiringCosine, SparseTensor } from '../sparse/index.js';
@@ -206,7 +207,11 @@ describe('fit', () => {
     const model = fresh();
     const sizesOf = () => [0, 1, 2].map((l) => (model.weight(l) as SparseTensor).layout.size);
     const start = sizesOf();
+    // Constants are kept from their first use on.
+    await fit(model, data, options);
+    const used = live(cpu);
     const { rewirings } = await fit(model, data, options);
+    expect(live(cpu)).toBe(used);
     expect(sizesOf()).toEqual(start);
     expect(rewirings.length).toBe(3 * 4);
     for (const { dropped, grown } of rewirings) expect(grown).toBe(dropped);
