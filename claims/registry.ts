@@ -1,6 +1,7 @@
 import type { Claim } from './claim.js';
 import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
+import { sparsePcClaim } from './probabilistic/sparse-pc.js';
 import { bdwpClaim } from './training/bdwp.js';
 import { dstEeClaim } from './training/dst-ee.js';
 import { quickSelectionClaim } from './training/quickselection.js';
@@ -24,4 +25,5 @@ export const claims: readonly Claim[] = [
   bdwpClaim,
   sketchingPaiClaim,
   quickSelectionClaim,
+  sparsePcClaim,
 ];
