@@ -70,6 +70,7 @@ function finiteColumns(table: Table, states: ArrayLike<number>, levels: number, 
   });
 }
 
+/** Missing cells are -1. */
 function mutualInformation(
   a: Int32Array,
   b: Int32Array,
@@ -77,22 +78,28 @@ function mutualInformation(
   statesB: number,
   pseudocount: number,
 ): number {
-  const counts = new Float64Array(statesA * statesB).fill(pseudocount / (statesA * statesB));
-  for (let row = 0; row < a.length; row++) {
-    if (a[row] >= 0 && b[row] >= 0) counts[a[row] * statesB + b[row]]++;
-  }
+  // A row and a column more, for what is missing: no branch in the loop over rows, which is where the time goes.
+  const wide = statesB + 1;
+  const counts = new Int32Array((statesA + 1) * wide);
+  for (let row = 0; row < a.length; row++) counts[(a[row] + 1) * wide + b[row] + 1]++;
+  const each = pseudocount / (statesA * statesB);
   const [left, right] = [new Float64Array(statesA), new Float64Array(statesB)];
   let total = 0;
-  counts.forEach((count, i) => {
-    left[Math.floor(i / statesB)] += count;
-    right[i % statesB] += count;
-    total += count;
-  });
+  for (let x = 0; x < statesA; x++) {
+    for (let y = 0; y < statesB; y++) {
+      const count = counts[(x + 1) * wide + y + 1] + each;
+      left[x] += count;
+      right[y] += count;
+      total += count;
+    }
+  }
   let sum = 0;
-  counts.forEach((count, i) => {
-    if (count > 0)
-      sum += (count / total) * Math.log((count * total) / (left[Math.floor(i / statesB)] * right[i % statesB]));
-  });
+  for (let x = 0; x < statesA; x++) {
+    for (let y = 0; y < statesB; y++) {
+      const count = counts[(x + 1) * wide + y + 1] + each;
+      if (count > 0) sum += (count / total) * Math.log((count * total) / (left[x] * right[y]));
+    }
+  }
   return sum;
 }
 
