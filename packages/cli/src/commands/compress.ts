@@ -36,7 +36,7 @@ export function addCompress(program: Command, run: Run): void {
       .summary('compress a file with a probabilistic circuit')
       .description(
         'compress a file, without loss, with a probabilistic circuit as the model of its rows: a table that fits the ' +
-          'circuit, bytes where its variables have 256 values, bits where they have two; any other file is stored as it is',
+          'circuit, bytes where all of them are values of its variables, bits where they have two; any other file is stored as it is',
       )
       .argument('<file>', 'what to compress')
       .requiredOption('--circuit <file>', circuitFormats)

@@ -1,7 +1,7 @@
 import type { Annotations, Circuit, TextPair } from 'filigree';
 import { desk, EngineError, engine } from '../engine/client.js';
 import type { ModelFacts, OpenedFile } from '../engine/protocol.js';
-import { addressOf, fetchText, given, here, type Item } from './items.js';
+import { addressOf, examples, fetchText, given, here, type Item } from './items.js';
 import {
   addItem,
   edit,
@@ -9,8 +9,10 @@ import {
   keptEdges,
   type NamedCurve,
   type Open,
+  refreshItems,
   setOpen,
   setState,
+  topSize,
   useStore,
 } from './store.js';
 import { circuitHash, packNumbers, placeHash, unpackNumbers } from './url.js';
@@ -36,6 +38,11 @@ async function load(id: string): Promise<OpenedFile> {
   if (id.startsWith(here) && !own) {
     throw new Error(`${id.slice(here.length)} was only in an earlier visit of this page; drop the file here again.`);
   }
+  if (!own && !id.startsWith(examples)) {
+    await waitForItems();
+    if (!itemOf(id)) await refreshItems();
+    if (!itemOf(id)) throw new Error(`There is no ${id} here, or it is not something that this page shows.`);
+  }
   const name = id.split('/').at(-1) ?? id;
   const tree = itemOf(id)?.vtree;
   const vtree = own?.vtree ?? (tree === undefined ? undefined : { name: tree, text: await fetchText(tree) });
@@ -56,13 +63,6 @@ function rankEdges({ edges }: Circuit): Pick<Open, 'ranked' | 'rankOf'> {
     rankOf[e] = i;
   });
   return { ranked, rankOf };
-}
-
-/** Whether the kept edges are just the first of the ranking; then the slider begins at their number. */
-function topSize(circuit: Circuit, ranked: Int32Array): number | null {
-  const kept = circuit.edges.kept.filter(Boolean).length;
-  for (let i = 0; i < kept; i++) if (!circuit.edges.kept[ranked[i]]) return null;
-  return kept;
 }
 
 export const usualPair: TextPair = {
@@ -251,7 +251,8 @@ export const taskOf = ({ circuit }: Pick<Open, 'circuit'>): string | undefined =
   taskNames.find((name) => name === circuit.provenance.task);
 
 async function examplePair(model: string, task: string): Promise<TextPair | undefined> {
-  if (!taskNames.some((name) => name === task)) return undefined;
+  // The prompts that the tour speaks of are of this task.
+  if (task === 'pronoun' || !taskNames.some((name) => name === task)) return undefined;
   const [first] = await engine.call('texts', { model, task, count: 1, part: 'evaluation', seed: 0 });
   return first;
 }

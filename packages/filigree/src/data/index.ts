@@ -4,6 +4,7 @@ export { type GlyphOptions, glyphs } from './glyphs.js';
 export { unpacked } from './gzip.js';
 export { type IdxArray, type IdxTable, idxDataset, idxTable, isIdx, readIdx } from './idx.js';
 export { labelledTable } from './labelled-table.js';
+export { type Strokes, type StrokesOptions, strokes } from './strokes.js';
 export { firstRows, readTable, type Table, tableOf } from './table.js';
 export {
   type MadelonOptions,

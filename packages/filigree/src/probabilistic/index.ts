@@ -82,5 +82,12 @@ export { type SampleOptions, sampleRows } from './sample.js';
 export { readSdd } from './sdd.js';
 export { smooth } from './smooth.js';
 export { softEvidence } from './soft-evidence.js';
-export { edgeUse, keepMostUsed, probabilisticGraph } from './to-circuit.js';
+export {
+  type DropoutClasses,
+  type DropoutMoments,
+  type DropoutOptions,
+  dropoutClasses,
+  dropoutMoments,
+} from './tdi.js';
+export { edgeFlows, edgeUse, keepMostUsed, probabilisticGraph } from './to-circuit.js';
 export { checkRespects, readVtree, type Vtree } from './vtree.js';

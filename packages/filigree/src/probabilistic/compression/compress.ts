@@ -32,6 +32,8 @@ export interface Compressed {
   readonly rows: number;
   /** Bits of the codes alone, without the header. */
   readonly codeBits: number;
+  /** Units that the steps of a row touch, in all: Σ_n |scope(n)|. */
+  readonly unitsPerRow: number;
 }
 
 /** Values coded in one block, which are kept until the block is written. */
@@ -83,7 +85,8 @@ export async function compress(
     }
     const bytes = writer.finish();
     const least = file.length + 64;
-    if (options.embed || bytes.length < least) return { bytes, layout: rows.layout, rows: rows.rows, codeBits };
+    if (options.embed || bytes.length < least)
+      return { bytes, layout: rows.layout, rows: rows.rows, codeBits, unitsPerRow: model.unitsPerRow };
   }
   const none = new Uint8Array(0);
   const header = writeHeader({
@@ -97,7 +100,7 @@ export async function compress(
     circuit: none,
   });
   const bytes = new ByteWriter().bytes(header).bytes(file).finish();
-  return { bytes, layout: 'stored', rows: 0, codeBits: 8 * file.length };
+  return { bytes, layout: 'stored', rows: 0, codeBits: 8 * file.length, unitsPerRow: model.unitsPerRow };
 }
 
 /** What a compressed file says of itself. Throws InputError when it is none, cut short or damaged. */

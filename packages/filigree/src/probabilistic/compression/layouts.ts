@@ -26,7 +26,7 @@ export const separators = [0x2c, 0x20, 0x09, 0x3b];
 /**
  * The rows of a file, in the first way that fits the circuit:
  * - `table`: lines of whole numbers that fit its variables, all written alike, after a line of names or not;
- * - `bytes`: a byte is a value, where all variables have at least 256 values; bytes before the last whole rows stay as they are;
+ * - `bytes`: a byte is a value, where every byte is one of its variable; bytes before the last whole rows stay as they are;
  * - `bits`: a bit is a value, the highest first, where all variables have two; the last row is filled with zeros.
  * @returns undefined when none does
  */
@@ -35,9 +35,9 @@ export function rowsOf(bytes: Uint8Array, circuit: ProbabilisticCircuit): Rows |
   if (bytes.length === 0 || variables === 0) return undefined;
   const table = tableRows(bytes, states);
   if (table) return table;
-  if (states.every((count) => count >= 256)) {
-    const rows = Math.floor(bytes.length / variables);
-    const start = bytes.length - rows * variables;
+  const rows = Math.floor(bytes.length / variables);
+  const start = bytes.length - rows * variables;
+  if (rows > 0 && bytes.every((byte, i) => i < start || byte < states[(i - start) % variables])) {
     return {
       layout: 'bytes',
       rows,

@@ -87,6 +87,11 @@ export class StreamModel {
     this.freshExponent.set(this.exponent);
   }
 
+  /** Units that the steps of a row touch, in all. */
+  get unitsPerRow(): number {
+    return this.touched.reduce((sum, units) => sum + units.length, 0);
+  }
+
   /** Begins a row: nothing is known. */
   reset(): void {
     this.mantissa.set(this.freshMantissa);
