@@ -47,6 +47,6 @@ export async function setUp() {
   console.log('Building…');
   const code = await node(['node_modules/typescript/bin/tsc', '-b']);
   if (code !== 0) fail('the build failed; see above.', code);
-  const page = await node(['node_modules/vite/bin/vite.js', 'build', 'packages/explorer', '--logLevel', 'warn']);
+  const page = await node(['node_modules/vite/bin/vite.js', 'build', 'packages/explorer']);
   if (page !== 0) fail('the build of the page failed; see above.', page);
 }

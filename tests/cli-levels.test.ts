@@ -75,6 +75,8 @@ describe('levels', () => {
         [['--circuit', out, '--level', 'neuron'], /does not say which neurons it keeps/],
         [['--scores', scores, '--level', 'edge'], /has scores of nodes, not of edges/],
         [['--scores', scores, '--sizes', '12'], /12 is more than the 11 nodes/],
+        [['--circuit', scores], /x\.json has scores, not a circuit: give it with --scores/],
+        [['--scores', out], /is a circuit, not scores: give it with --circuit/],
         [['--circuit', out, '--no-prune'], /those of nodes are not pruned/],
       ] as const) {
         const { code, stderr } = await filigree('evaluate', model, ...task, ...args);

@@ -1,4 +1,5 @@
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
+import { crossRows, crossStages, crossSuffix } from './eap-ig-cross.js';
 import { overlapIsNotFaithfulness, overlapStages } from './eap-ig-overlap.js';
 import { plantedRows, plantedStages } from './eap-ig-planted.js';
 import { shippedRows, shippedStages } from './eap-ig-shipped.js';
@@ -13,14 +14,18 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
   const seeds = size === 'smoke' ? [seed] : [seed, seed + 1, seed + 2];
   const shipped = size === 'full';
   const total =
-    seeds.length * (betas[size].length * plantedStages + overlapStages) + (shipped ? shippedStages(options) : 0);
+    seeds.length * (betas[size].length * plantedStages + overlapStages) +
+    (shipped ? shippedStages(options) + crossStages(options) : 0);
   const stages = new Stages(options, total);
   const rows: Row[] = [];
   for (const s of seeds) {
     for (const beta of betas[size]) rows.push(...(await plantedRows(beta, s, stages)));
     rows.push(...(await overlapIsNotFaithfulness(s, stages)));
   }
-  if (shipped) rows.push(...(await shippedRows(options, stages)));
+  if (shipped) {
+    rows.push(...(await shippedRows(options, stages)));
+    rows.push(...(await crossRows(options, stages)));
+  }
   return rows;
 }
 
@@ -112,6 +117,28 @@ function shippedChecks(rows: readonly Row[]): Check[] {
   ];
 }
 
+/** Tasks that are kinds of one another may have one circuit. */
+const tie = 0.05;
+
+/** Tasks run through each other's circuits: a task's own should serve it best. */
+function crossChecks(rows: readonly Row[]): Check[] {
+  const settings = [...new Set(rows.filter((r) => 'f' in r.figures).map((r) => r.setting))].filter((setting) =>
+    setting.endsWith(crossSuffix),
+  );
+  if (settings.length < 2) return [];
+  const f = (setting: string, own: boolean): number[] =>
+    rows
+      .filter((r) => r.setting === setting && 'f' in r.figures && (r.method === 'its own') === own)
+      .map((r) => r.figures['f']);
+  const best = settings.filter((setting) => f(setting, false).every((other) => other <= f(setting, true)[0] + tie));
+  return [
+    {
+      ok: best.length >= (2 / 3) * settings.length,
+      text: `of circuits of equal size a task's own is the most faithful, but for ties, on ${best.length} of ${settings.length} tasks (asked: two thirds)`,
+    },
+  ];
+}
+
 /**
  * Hanna, Pezzelle, Belinkov 2024. Where the truth is known (a planted induction circuit), the scores are compared with it; on
  * the project's own model, circuits are judged by faithfulness.
@@ -132,5 +159,6 @@ export const eapIgClaim: Claim = {
     'Averaging the gradient along the way from the corrupted to the clean input finds circuits that are more faithful than those ' +
     'of one gradient, although both overlap as much with known circuits.',
   measure,
-  holds: (rows) => verdict([...plantedChecks(rows), ...overlapChecks(rows), ...shippedChecks(rows)]),
+  holds: (rows) =>
+    verdict([...plantedChecks(rows), ...overlapChecks(rows), ...shippedChecks(rows), ...crossChecks(rows)]),
 };

@@ -14,5 +14,6 @@ export default defineConfig({
     // The drawing and the library are loaded before anything can be shown, so there is nothing to split for.
     chunkSizeWarningLimit: 900,
     modulePreload: { polyfill: false },
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });

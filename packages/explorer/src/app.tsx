@@ -15,17 +15,17 @@ export function App(): React.JSX.Element {
   }, [theme]);
   return (
     <>
-      <a
+      <button
+        type="button"
         className="skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          document.querySelector('main')?.setAttribute('tabindex', '-1');
-          document.querySelector('main')?.focus();
+        onClick={() => {
+          const main = document.querySelector('main');
+          main?.setAttribute('tabindex', '-1');
+          main?.focus();
         }}
       >
         To the content
-      </a>
+      </button>
       <nav className="bar">
         <a className="brand" href="#/">
           <svg viewBox="0 0 32 32" aria-hidden="true">

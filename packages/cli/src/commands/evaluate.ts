@@ -106,6 +106,7 @@ async function evaluate(name: string, options: EvaluateOptions, session: Session
   const behaviour = await openTask(options.task);
   const metric = metricOf(behaviour, options.metric);
   const json = await readJsonFile(file);
+  checkKind(json, file, circuit !== undefined);
 
   const opened = await openModel(name, session);
   const { config } = opened.checkpoint;
@@ -158,6 +159,19 @@ async function evaluate(name: string, options: EvaluateOptions, session: Session
     ...(result.cpr === null ? [] : ['', areasLine(result)]),
   ];
   session.say(lines.join('\n'));
+}
+
+/** Says when a file of scores was given for a circuit, or the other way round. */
+function checkKind(json: unknown, file: string, asCircuit: boolean): void {
+  const fields = typeof json === 'object' && json !== null ? json : {};
+  if (asCircuit && 'scores' in fields) {
+    throw new InputError(`${file} has scores, not a circuit: give it with --scores.`);
+  }
+  if (!asCircuit && 'format' in fields) {
+    throw new InputError(
+      `${file} is a circuit, not scores: give it with --circuit, and --sizes to rank by its scores.`,
+    );
+  }
 }
 
 /** The scores of a file, of edges, nodes or neurons. Throws InputError when they are of another level than asked for. */

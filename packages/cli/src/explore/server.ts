@@ -29,6 +29,7 @@ const types: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.json': 'application/json',
+  '.jpc': 'text/plain; charset=utf-8',
 };
 
 /** The folder of the built page. Throws InputError where it is not built. */

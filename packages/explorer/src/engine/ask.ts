@@ -260,7 +260,7 @@ export async function inspect(ask: Ask<'inspect'>, working: Working): Promise<No
   const effect = { whole, without: source < 0 ? whole : mean(measured.circuits[0]) };
   if (source < 0) return { texts: [], largest: 0, ...effect };
   const { kind, layer, head } = graph.sources[source];
-  const rows = [own, ...pairs.filter(({ clean }) => clean !== own.clean)]
+  const rows = [own, ...pairs.filter(({ clean }) => clean.join() !== own.clean.join())]
     .slice(0, promptCount)
     .map(({ clean }) => clean);
   const site = kind === 'head' ? `blocks.${layer}.attn.result` : kind === 'mlp' ? `blocks.${layer}.mlp_out` : 'embed';

@@ -1,5 +1,6 @@
 import {
   checkProperties,
+  edgeFlows,
   flows,
   logLikelihood,
   mostProbable,
@@ -139,7 +140,7 @@ export async function askDistribution(ask: Ask<'askDistribution'>, working: Work
           ...drawn.values.subarray(r * drawn.columns, (r + 1) * drawn.columns),
         ])
       : [],
-    flows: used ? Array.from(used.edges, (flow) => -flow || 0) : null,
+    flows: used ? Array.from(edgeFlows(circuit, used), (flow) => -flow || 0) : null,
     milliseconds: performance.now() - start,
   };
 }

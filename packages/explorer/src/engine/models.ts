@@ -28,8 +28,7 @@ let threads = 0;
 /** Starts the engine at the first model, so that a page that only shows takes no threads. */
 function start(): void {
   if (threads > 0) return;
-  // One core is left for the page itself.
-  threads = self.crossOriginIsolated ? Math.max(1, Math.min(8, navigator.hardwareConcurrency - 1)) : 1;
+  threads = self.crossOriginIsolated ? Math.max(1, Math.min(8, navigator.hardwareConcurrency)) : 1;
   startEngine({ threads });
 }
 

@@ -117,15 +117,6 @@ function Column({
 const mean = (list: readonly Said[]): number =>
   list.reduce((sum, { logit }) => sum + logit, 0) / Math.max(1, list.length);
 
-const ablationWords: Readonly<Record<string, string>> = {
-  patch: 'of the corrupted prompt',
-  zero: 'zero',
-  mean: 'mean',
-  'mean-positional': 'mean by position',
-  resample: 'of another prompt',
-  optimal: 'trained constant',
-};
-
 /** How faithful the circuit is now, measured in the page. */
 export function Verdict({ open }: { readonly open: Open }): React.JSX.Element | null {
   const { judged, model } = open;
@@ -135,14 +126,14 @@ export function Verdict({ open }: { readonly open: Open }): React.JSX.Element | 
     <div className="verdict">
       <div className="settings">
         <label>
-          <span>Cut edges carry the value</span>
+          <span>Cut edges carry</span>
           <select
             value={open.ablation}
             onChange={(event) => setOpen({ ablation: event.target.value as Open['ablation'] })}
           >
             {ablationNames.map((name) => (
               <option key={name} value={name}>
-                {ablationWords[name]}
+                {name}
               </option>
             ))}
           </select>

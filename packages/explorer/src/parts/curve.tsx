@@ -65,7 +65,6 @@ export function CurvePlot({ curves, marker, measured, most, onSize }: CurvePlotP
   };
   return (
     <div className="curve-plot" ref={box}>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: the slider does the same by keyboard */}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the slider does the same by keyboard */}
       <svg
         width={width}

@@ -117,9 +117,11 @@ export function Graph(props: GraphProps): React.JSX.Element {
     ask();
   }, [placed, ask]);
 
-  // The painter is made once; lines are given to it strongest last, so that they lie on top.
+  // The painter is made once and when it is first needed; lines are given to it strongest last, so that they lie on top.
+  const given = useRef<unknown>(undefined);
   useEffect(() => {
-    if (!canvas.current) return;
+    if (!canvas.current || few || given.current === widths) return;
+    given.current = widths;
     painter.current ??= glPainter(canvas.current) ?? canvasPainter(canvas.current);
     const count = order.length;
     const turned = new Float32Array(points.length);
@@ -132,10 +134,10 @@ export function Graph(props: GraphProps): React.JSX.Element {
       Int8Array.from(order, edgeSign).reverse(),
     );
     ask();
-  }, [order, points, samples, widths, edgeSign, ask]);
+  }, [few, placed, order, points, samples, widths, edgeSign, ask]);
   useEffect(() => {
     const probe = frame.current;
-    if (!probe) return;
+    if (!probe || few) return;
     // A custom property may be spelled in any way; the colour that it gives is always rgb(…).
     const color = (name: string): number[] => {
       probe.style.color = `var(${name})`;
@@ -150,7 +152,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
     });
     probe.style.color = '';
     ask();
-  }, [theme, ask]);
+  }, [few, theme, ask]);
   useEffect(() => ask(), [paint, ask]);
   useEffect(() => {
     const element = frame.current;
@@ -276,7 +278,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
       data-edges={shown}
       data-painter={few ? 'svg' : 'canvas'}
     >
-      <canvas ref={canvas} aria-hidden="true" />
+      <canvas ref={canvas} />
       {/* biome-ignore lint/a11y/useSemanticElements: a group of an SVG */}
       <svg role="group" aria-label={label} className={node === null ? '' : 'focused'}>
         <g ref={scene}>

@@ -78,7 +78,7 @@ interface EdgeListProps {
   readonly other: readonly number[];
 }
 
-const listed = 12;
+const listed = 6;
 
 function EdgeList({ title, list, kept, open, other }: EdgeListProps): React.JSX.Element | null {
   const [all, setAll] = useState(false);
@@ -155,7 +155,6 @@ function Activity({ open, node }: { readonly open: Open; readonly node: number }
           <h3>Attention</h3>
           <div
             className="drawing"
-            // biome-ignore lint/security/noDangerouslySetInnerHtml: the drawing escapes all text
             dangerouslySetInnerHTML={{
               __html: attentionSvg(first.map(visible), [{ label: open.circuit.nodes.label[node], pattern }], {
                 styled: false,
@@ -186,7 +185,6 @@ function Activity({ open, node }: { readonly open: Open; readonly node: number }
           <h3>Writes most at</h3>
           <div className="texts">
             {texts.map(({ tokens, values }, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: prompts may recur
               <Coloured key={i} tokens={tokens} values={values} largest={largest} />
             ))}
           </div>
@@ -212,7 +210,6 @@ function Coloured({
         const share = Math.min(1, Math.abs(values[i]) / (largest || 1));
         return (
           <span
-            // biome-ignore lint/suspicious/noArrayIndexKey: a token's place is its identity
             key={i}
             title={`${visible(token)}: ${figure(values[i])}`}
             style={{

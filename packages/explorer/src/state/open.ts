@@ -1,7 +1,7 @@
 import type { Annotations, Circuit, TextPair } from 'filigree';
 import { desk, EngineError, engine } from '../engine/client.js';
 import type { ModelFacts, OpenedFile } from '../engine/protocol.js';
-import { addressOf, fetchText, given, here, type Item } from './items.js';
+import { addressOf, examples, fetchText, given, here, type Item } from './items.js';
 import {
   addItem,
   edit,
@@ -9,6 +9,7 @@ import {
   keptEdges,
   type NamedCurve,
   type Open,
+  refreshItems,
   setOpen,
   setState,
   useStore,
@@ -35,6 +36,11 @@ async function load(id: string): Promise<OpenedFile> {
   const own = given.get(id);
   if (id.startsWith(here) && !own) {
     throw new Error(`${id.slice(here.length)} was only in an earlier visit of this page; drop the file here again.`);
+  }
+  if (!own && !id.startsWith(examples)) {
+    await waitForItems();
+    if (!itemOf(id)) await refreshItems();
+    if (!itemOf(id)) throw new Error(`There is no ${id} here, or it is not something that this page shows.`);
   }
   const name = id.split('/').at(-1) ?? id;
   const tree = itemOf(id)?.vtree;
@@ -251,7 +257,8 @@ export const taskOf = ({ circuit }: Pick<Open, 'circuit'>): string | undefined =
   taskNames.find((name) => name === circuit.provenance.task);
 
 async function examplePair(model: string, task: string): Promise<TextPair | undefined> {
-  if (!taskNames.some((name) => name === task)) return undefined;
+  // The prompts that the tour speaks of are of this task.
+  if (task === 'pronoun' || !taskNames.some((name) => name === task)) return undefined;
   const [first] = await engine.call('texts', { model, task, count: 1, part: 'evaluation', seed: 0 });
   return first;
 }

@@ -65,95 +65,97 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
     <main className="circuit-view">
       <Title open={open} number={number} share={share} />
       <div className="stage">
-        <section className="panel drawing-panel" aria-label="The circuit">
-          <div className="tools">
-            {scored ? <Sliders open={open} /> : null}
-            <div className="side-tools">
-              <input
-                ref={box}
-                type="search"
-                placeholder="Search nodes ( / )"
-                aria-label="Search nodes"
-                value={search}
-                onChange={(event) => setSearch(event.target.value)}
-                onKeyDown={(event) => {
-                  if (event.key === 'Enter' && found?.size) setOpen({ node: [...found][0] });
-                  if (event.key === 'Escape') setSearch('');
-                }}
-              />
-              <Menu open={open} />
+        <div className="column">
+          <section className="panel drawing-panel" aria-label="The circuit">
+            <div className="tools">
+              {scored ? <Sliders open={open} /> : null}
+              <div className="side-tools">
+                <input
+                  ref={box}
+                  type="search"
+                  placeholder="Search nodes ( / )"
+                  aria-label="Search nodes"
+                  value={search}
+                  onChange={(event) => setSearch(event.target.value)}
+                  onKeyDown={(event) => {
+                    if (event.key === 'Enter' && found?.size) setOpen({ node: [...found][0] });
+                    if (event.key === 'Escape') setSearch('');
+                  }}
+                />
+                <Menu open={open} />
+              </div>
             </div>
-          </div>
-          {placed ? (
-            <Graph
-              circuit={circuit}
-              placed={placed}
-              kept={kept}
-              rankOf={open.rankOf}
-              node={open.node}
-              onNode={(node) => setOpen({ node })}
-              found={found}
-              groups={groups}
-              pinned={pinned}
-              label={`Circuit of ${number} edges`}
-              theme={theme}
-            />
-          ) : (
-            <div className="graph waiting">Drawing{'\u2026'}</div>
-          )}
-          <footer className="legend">
-            <span>
-              <i className="negative" /> helps: cutting it lowers the metric
-            </span>
-            <span>
-              <i className="positive" /> hurts
-            </span>
-            {circuit.edges.source.length > mostPlaced ? (
+            {placed ? (
+              <Graph
+                circuit={circuit}
+                placed={placed}
+                kept={kept}
+                rankOf={open.rankOf}
+                node={open.node}
+                onNode={(node) => setOpen({ node })}
+                found={found}
+                groups={groups}
+                pinned={pinned}
+                label={`Circuit of ${number} edges`}
+                theme={theme}
+              />
+            ) : (
+              <div className="graph waiting">Drawing{'\u2026'}</div>
+            )}
+            <footer className="legend">
               <span>
-                the {count(mostPlaced)} strongest of {count(circuit.edges.source.length)} edges
+                <i className="negative" /> helps: cutting it lowers the metric
               </span>
-            ) : null}
-          </footer>
-        </section>
+              <span>
+                <i className="positive" /> hurts
+              </span>
+              {circuit.edges.source.length > mostPlaced ? (
+                <span>
+                  the {count(mostPlaced)} strongest of {count(circuit.edges.source.length)} edges
+                </span>
+              ) : null}
+            </footer>
+          </section>
+          <Summary open={open} kept={kept} theme={theme} />
+          {circuit.kind === 'transformer' ? (
+            <>
+              <AskPanel open={open} />
+              <DiscoverPanel open={open} />
+            </>
+          ) : null}
+          <CompareWith open={open} />
+          <section className="panel made">
+            <h2>How it was made</h2>
+            <dl>
+              {Object.entries({
+                file: open.id,
+                model: provenance.model,
+                task: provenance.task,
+                method: provenance.method,
+                options: Object.entries(provenance.options)
+                  .filter(([key]) => key !== 'tokens')
+                  .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+                  .join(', '),
+                seed: String(provenance.seed),
+                made: when(provenance.made),
+                'model hash': provenance.modelHash.slice(0, 16),
+              }).map(([name, value]) =>
+                value ? (
+                  <div key={name}>
+                    <dt>{name}</dt>
+                    <dd>{value}</dd>
+                  </div>
+                ) : null,
+              )}
+            </dl>
+          </section>
+        </div>
         <aside>
           {open.node === null ? null : <NodePanel open={open} />}
           <Faithful open={open} number={number} />
           <Strongest open={open} kept={kept} />
         </aside>
       </div>
-      <Summary open={open} kept={kept} theme={theme} />
-      {circuit.kind === 'transformer' ? (
-        <>
-          <AskPanel open={open} />
-          <DiscoverPanel open={open} />
-        </>
-      ) : null}
-      <CompareWith open={open} />
-      <section className="panel made">
-        <h2>How it was made</h2>
-        <dl>
-          {Object.entries({
-            file: open.id,
-            model: provenance.model,
-            task: provenance.task,
-            method: provenance.method,
-            options: Object.entries(provenance.options)
-              .filter(([key]) => key !== 'tokens')
-              .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-              .join(', '),
-            seed: String(provenance.seed),
-            made: when(provenance.made),
-            'model hash': provenance.modelHash.slice(0, 16),
-          }).map(([name, value]) =>
-            value ? (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ) : null,
-          )}
-        </dl>
-      </section>
     </main>
   );
 }

@@ -156,7 +156,7 @@ export function CompareView({ ids }: { readonly ids: readonly string[] }): React
           {curves.length > 0 ? (
             <section className="panel">
               <h2>Faithfulness</h2>
-              <CurvePlot curves={curves} most={both.union.edges.source.length} />
+              <CurvePlot curves={curves} most={Math.max(...curves.flatMap(({ data }) => data.sizes))} />
             </section>
           ) : null}
           <section className="panel">

@@ -148,7 +148,6 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
           <div className={facts.names ? 'marginals named' : 'marginals'}>
             {facts.states.slice(0, shownVariables).map((states, v) => (
               <Variable
-                // biome-ignore lint/suspicious/noArrayIndexKey: variables are numbered
                 key={v}
                 name={facts.names?.[v] ?? `x${v + 1}`}
                 states={states}
@@ -192,10 +191,8 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
               </button>
             </header>
             {answer?.samples.map((row, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: samples may recur
               <p className="state" key={i}>
                 {row.map((x, v) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: variables are numbered
                   <Cell key={v} x={x} known={evidence.has(v)} />
                 ))}
               </p>
@@ -295,7 +292,6 @@ function Variable({ name, states, values, known, likely, onChoose }: VariablePro
             const p = values?.[x];
             return (
               <button
-                // biome-ignore lint/suspicious/noArrayIndexKey: values are numbered
                 key={x}
                 type="button"
                 aria-pressed={known === x}

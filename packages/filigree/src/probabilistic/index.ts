@@ -63,5 +63,5 @@ export {
   dropoutClasses,
   dropoutMoments,
 } from './tdi.js';
-export { edgeUse, keepMostUsed, probabilisticGraph } from './to-circuit.js';
+export { edgeFlows, edgeUse, keepMostUsed, probabilisticGraph } from './to-circuit.js';
 export { checkRespects, readVtree, type Vtree } from './vtree.js';

@@ -1,7 +1,7 @@
 import type { Circuit, Provenance } from '../circuit/index.js';
 import { InputError } from '../errors.js';
 import { inputKind, type ProbabilisticCircuit, productKind, unitCount } from './circuit.js';
-import { topDown } from './evaluate.js';
+import { type Flows, topDown } from './evaluate.js';
 import type { InputUnit } from './inputs.js';
 
 /** Most edges that are turned into the shared graph, which is for looking at. */
@@ -9,8 +9,8 @@ const most = 200_000;
 
 /**
  * A probabilistic circuit as the shared graph, of kind `probabilistic` and level `unit`: nodes are units, of kinds `input`, `product` and
- * `sum`; edges lead from children to parents; `layer` is the longest way from an input. The score of an edge is minus its flow, how often
- * it is expected to be used (`flows(...).edges`, for one row), so that the most used edges are ranked first; without flows it is minus the
+ * `sum`; edges lead from children to parents; `layer` is the longest way from an input, but inputs stand
+ * right below their lowest parent. The score of an edge is minus its flow, how often it is expected to be used (`flows(...).edges`, for one row), so that the most used edges are ranked first; without flows it is minus the
  * weight of a sum's child, and a product's edges have no score. All edges are kept.
  *
  * @param flows `[edges]`, in the order of the circuit's `child`, such as those of `edgeUse`
@@ -46,6 +46,14 @@ export function probabilisticGraph(
       score.push(flows ? -flows[e] || 0 : kind[unit] === productKind ? null : -Math.exp(logWeight[e]));
     }
   }
+  // A parent comes after its children, so the lowest parent of each is known once all edges have been seen.
+  const lowest = new Array<number>(units).fill(Number.POSITIVE_INFINITY);
+  source.forEach((from, e) => {
+    lowest[from] = Math.min(lowest[from], layer[target[e]]);
+  });
+  for (let unit = 0; unit < units; unit++) {
+    if (kind[unit] === inputKind && Number.isFinite(lowest[unit])) layer[unit] = lowest[unit] - 1;
+  }
   const name = (unit: number): string => {
     if (kind[unit] === inputKind) return inputName(inputs[inputOf[unit]], names);
     return kind[unit] === productKind ? '\u00d7' : '+';
@@ -69,15 +77,23 @@ export function probabilisticGraph(
   };
 }
 
-/** `[edges]` how often a sample is expected to use each edge: the flows when nothing is known. */
-export function edgeUse(circuit: ProbabilisticCircuit): Float64Array {
-  const { kind, first } = circuit;
-  const { edges, units } = topDown(circuit);
+/**
+ * How often each edge is expected to be used, in the order of the circuit's `child`: as `Flows.edges` says for the edges of sums; all
+ * edges of a product are used as often as the product.
+ */
+export function edgeFlows(
+  circuit: ProbabilisticCircuit,
+  { edges, units }: Pick<Flows, 'edges' | 'units'>,
+): Float64Array {
+  const result = Float64Array.from(edges);
   for (let unit = 0; unit < unitCount(circuit); unit++) {
-    if (kind[unit] === productKind) edges.fill(units[unit], first[unit], first[unit + 1]);
+    if (circuit.kind[unit] === productKind) result.fill(units[unit], circuit.first[unit], circuit.first[unit + 1]);
   }
-  return edges;
+  return result;
 }
+
+/** `edgeFlows` of a sample when nothing is known. */
+export const edgeUse = (circuit: ProbabilisticCircuit): Float64Array => edgeFlows(circuit, topDown(circuit));
 
 /**
  * The graph with at most `most` edges kept: a search from the root goes on with the most used edge that it can reach, so that what
