@@ -4,6 +4,10 @@ import { relpClaim } from './discovery/relp.js';
 import { atlasClaim } from './probabilistic/atlas.js';
 import { compressionClaim } from './probabilistic/compression.js';
 import { tdiClaim } from './probabilistic/tdi.js';
+import { nervaClaim } from './sparse/nerva.js';
+import { pixelflyClaim } from './sparse/pixelfly.js';
+import { sparsepropClaim } from './sparse/sparseprop.js';
+import { stenClaim } from './sparse/sten.js';
 import { bdwpClaim } from './training/bdwp.js';
 import { dstEeClaim } from './training/dst-ee.js';
 import { quickSelectionClaim } from './training/quickselection.js';
@@ -18,6 +22,10 @@ import { sriglClaim } from './training/srigl.js';
 export const claims: readonly Claim[] = [
   eapIgClaim,
   relpClaim,
+  stenClaim,
+  sparsepropClaim,
+  nervaClaim,
+  pixelflyClaim,
   randomPruningClaim,
   randStartSparseClaim,
   setClaim,

@@ -40,7 +40,8 @@ export function runTable(
   return compare(Object.fromEntries(arms), { ...rest, seeds });
 }
 
-const points = ({ mean, half }: Estimate): string => `${(100 * mean).toFixed(1)} ± ${(100 * half).toFixed(1)}`;
+const points = ({ mean, half }: Estimate): string =>
+  `${(100 * mean).toFixed(1)}${half > 0 ? ` ± ${(100 * half).toFixed(1)}` : ''}`;
 const signed = (e: Estimate): string => `${e.mean > 0 ? '+' : ''}${points(e)}`;
 const count = (x: number): string =>
   x >= 1e6 ? `${(x / 1e6).toFixed(1)} M` : x >= 1e3 ? `${(x / 1e3).toFixed(0)} k` : x.toFixed(0);

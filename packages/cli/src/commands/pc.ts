@@ -23,6 +23,7 @@ import { count } from '../table.js';
 import { addPcAsk } from './pc-ask.js';
 import { addPcDraw } from './pc-draw.js';
 import { addPcLearn } from './pc-learn.js';
+import { addPcPrune } from './pc-prune.js';
 
 interface CircuitOptions extends TalkOptions {
   vtree?: string;
@@ -103,6 +104,7 @@ Examples:
   addPcAsk(group, run);
   addPcDraw(group, run);
   addPcLearn(group, run);
+  addPcPrune(group, run);
 }
 
 function withEvidence(command: Command): Command {

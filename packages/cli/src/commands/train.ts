@@ -4,7 +4,9 @@ import {
   checkpointFiles,
   findRecipe,
   InputError,
+  type Pair,
   recipes,
+  type Task,
   type TrainedModel,
   taskPairs,
   tasks,
@@ -100,12 +102,8 @@ async function trainRecipe(name: string, options: Options, session: Session): Pr
   const seconds = Math.round((performance.now() - started) / 1000);
   const right: Record<string, number> = {};
   for (const task of tasks) {
-    const { pairs } = taskPairs(task, trained.tokenizer, {
-      count: examined,
-      part: 'evaluation',
-      context: recipe.config.context,
-    });
-    right[task.name] = await accuracy(trained.model, pairs, task);
+    const pairs = pairsThatFit(task, trained);
+    if (pairs) right[task.name] = await accuracy(trained.model, pairs, task);
   }
   await waiting;
   const record = { recipe, seed, tokens: trained.tokens, seconds, loss: trained.loss, losses, right };
@@ -115,6 +113,16 @@ async function trainRecipe(name: string, options: Options, session: Session): Pr
   session.say(`right on ${examined} unseen pairs (on both prompts where the corrupted one has an answer):`);
   for (const [task, share] of Object.entries(right)) session.say(`  ${task.padEnd(22)}${(100 * share).toFixed(1)} %`);
   session.say(`wrote the model to ${options.out}`);
+}
+
+/** Pairs that the model has not seen, or nothing where its text has not the words of the task. */
+function pairsThatFit(task: Task, { tokenizer, model }: TrainedModel): readonly Pair[] | undefined {
+  try {
+    return taskPairs(task, tokenizer, { count: examined, part: 'evaluation', context: model.config.context }).pairs;
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
 }
 
 async function modelFiles({ model, tokenizerFiles }: TrainedModel): Promise<Map<string, Uint8Array>> {

@@ -28,6 +28,8 @@ export interface ProbabilisticCircuit {
   /** `[units]` index into `inputs`, -1 for sums and products. */
   readonly inputOf: Int32Array;
   readonly inputs: readonly InputUnit[];
+  /** Parameters that learning keeps equal: `[units]` and `[inputs]`, the number of the group that a sum or input belongs to, or -1. */
+  readonly tied?: { readonly sums: Int32Array; readonly inputs: Int32Array };
 }
 
 /** Number of units of a circuit. */

@@ -26,7 +26,10 @@ export { type EmOptions, em, type Learned, type LearnOptions } from './em.js';
 export { entropy } from './entropy.js';
 export { type Flows, flows, logLikelihood, type RowOptions } from './evaluate.js';
 export { type Evidence, logProbability } from './evidence.js';
+export { type GrowOptions, grow } from './grow.js';
 export { type HcltOptions, hclt } from './hclt.js';
+export { type HmmOptions, hmm } from './hmm.js';
+export { type ImageOptions, type PoonDomingosOptions, poonDomingos, quadTree } from './images.js';
 export {
   drawInput,
   inputEntropy,
@@ -47,11 +50,32 @@ export {
   logistic,
 } from './inputs.js';
 export { readJpc, writeJpc } from './jpc.js';
+export { type LearnSpnOptions, learnSpn } from './learn-spn.js';
+export { meanLogLikelihood } from './learner.js';
 export { type MostProbable, mostProbable } from './map.js';
 export { covariance, expectation, type Moments, moments } from './moments.js';
 export { readNnf } from './nnf.js';
-export { checkProperties, type Properties, type PropertyName, type Violation } from './properties.js';
+export { type PlantedTreeOptions, plantedTree } from './planted-tree.js';
+export {
+  checkProperties,
+  type Properties,
+  type PropertyName,
+  requireNormalised,
+  type Violation,
+} from './properties.js';
+export {
+  type DropBound,
+  dropBound,
+  edgeDrop,
+  type Pruned,
+  type PruneEdgesOptions,
+  type PruneScore,
+  pruneEdges,
+  pruneScores,
+  scoreEdges,
+} from './prune.js';
 export { readPsdd } from './psdd.js';
+export { type RatSpnOptions, ratSpn } from './rat-spn.js';
 export { type SampleOptions, sampleRows } from './sample.js';
 export { readSdd } from './sdd.js';
 export { smooth } from './smooth.js';

@@ -1,7 +1,9 @@
 import type { Table } from '../data/index.js';
 import { breathe } from '../platform.js';
 import type { ProbabilisticCircuit } from './circuit.js';
+import { checkTable } from './evaluate.js';
 import { Evaluator, type FlowSums, type Parameters } from './evaluator.js';
+import { poolTied } from './hmm.js';
 import { type Cells, LayeredEvaluator, type Selection } from './layered.js';
 import { maximise } from './maximise.js';
 
@@ -44,7 +46,7 @@ export class Learner {
 
   /** One EM step on some rows; gives the sum of their log p before the step. */
   async step(table: Table, selection: Selection, options: StepOptions): Promise<number> {
-    if (!this.layered?.learnsAlone) {
+    if (!this.layered?.learnsAlone || this.circuit.tied) {
       return this.apply(table, selection, (now, sums) => maximise(this.circuit, now, sums, this.statisticsAt, options));
     }
     return total(await this.layered.step(this.cells(table), selection, options, this.options.signal));
@@ -62,6 +64,7 @@ export class Learner {
     if (seen !== now) this.engineLoad(seen);
     const sums = this.emptySums();
     const logs = await this.expect(table, selection, sums);
+    poolTied(this.circuit, sums, this.statisticsAt);
     this.load(rule(now, sums, selection.count));
     return logs;
   }
@@ -140,4 +143,22 @@ function picked(table: Table, order: ArrayLike<number>, start: number, count: nu
     values.set(table.values.subarray(from, from + columns), r * columns);
   }
   return { rows: count, columns, values };
+}
+
+/**
+ * Mean log p of the rows of a table, on the fastest engine that can compute the circuit: in f32 with exponents where it runs in layers,
+ * exact to about six digits. `logLikelihood` is exact to f64.
+ */
+export async function meanLogLikelihood(
+  circuit: ProbabilisticCircuit,
+  table: Table,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<number> {
+  checkTable(circuit, table);
+  const learner = new Learner(circuit, options);
+  try {
+    return await learner.mean(table);
+  } finally {
+    learner.dispose();
+  }
 }

@@ -1,4 +1,4 @@
-export { type CorpusOptions, corpus, type Ingredient, mixture, tokenizerText } from './corpus.js';
+export { type CorpusOptions, corpus, type Ingredient, ingredientsOf, type Mixture } from './corpus.js';
 export { type Profession, professions } from './gender.js';
 export { type PairFileOptions, readPairs } from './jsonl.js';
 export type { DecoyOptions, Planted } from './planted.js';

@@ -6,7 +6,7 @@ import { type TokenizerFiles, trainTokenizer } from '../nn/train-tokenizer.js';
 import { Transformer } from '../nn/transformer.js';
 import { randomParameters } from '../nn/weights.js';
 import { cosine } from '../sparse/schedule.js';
-import { corpus, tokenizerText } from '../tasks/corpus.js';
+import { corpus, ingredientsOf } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
@@ -36,8 +36,8 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const { documents, ...tokenizerOptions } = recipe.tokenizer;
-  const tokenizerFiles = trainTokenizer(take(tokenizerText(seed), documents), tokenizerOptions);
+  const ingredients = ingredientsOf(recipe.text);
+  const tokenizerFiles = tokenizerOf(recipe, seed);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
@@ -46,7 +46,7 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   const { batch, window, steps } = recipe;
   const data = {
     batches: () => steps,
-    epoch: () => take(batches(corpus({ seed }), tokenizer, { batch, context: window }), steps),
+    epoch: () => take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps),
   };
   const nextTokens = (block: Int32Array) => {
     const rows = Array.from({ length: batch }, (_, b) => [...block.subarray(b * (window + 1), (b + 1) * (window + 1))]);
@@ -74,6 +74,13 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
     model.dispose();
     throw error;
   }
+}
+
+/** The tokenizer of a recipe: byte pairs of its text without familiar names. */
+export function tokenizerOf(recipe: Pick<Recipe, 'text' | 'tokenizer'>, seed: number): TokenizerFiles {
+  const { documents, even = false, ...options } = recipe.tokenizer;
+  const ingredients = ingredientsOf(recipe.text).map((each) => (even ? { ...each, weight: 1 } : each));
+  return trainTokenizer(take(corpus({ seed, names: 'paired', ingredients }), documents), options);
 }
 
 function* take<T>(items: Iterable<T>, count: number): Generator<T> {

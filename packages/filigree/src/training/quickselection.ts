@@ -1,10 +1,10 @@
 import type { Dataset } from '../data/dataset.js';
 import { batchesOf } from '../data/dataset.js';
 import { fit } from '../nn/fit.js';
-import type { FitOptions, TrainingData } from '../nn/fit-options.js';
+import type { FitOptions, Trainable, TrainingData } from '../nn/fit-options.js';
 import { type LabelledBatch, Mlp } from '../nn/mlp.js';
 import { dropTwoSided, largest, randomTopology, SparseTensor, setCounts } from '../sparse/index.js';
-import { Random } from '../tensor/index.js';
+import { mul, Random } from '../tensor/index.js';
 import { mlpShapes } from './classifier.js';
 import { set } from './set.js';
 
@@ -30,7 +30,7 @@ export interface SelectedFeatures {
   /** Number of such edges. */
   readonly degree: Int32Array;
   readonly model: Mlp;
-  /** Mean squared error of the last epoch. */
+  /** Mean squared error of the last epoch, over samples and features. */
   readonly loss: number;
 }
 
@@ -49,7 +49,13 @@ export async function quickSelection(data: Dataset, options: QuickSelectionOptio
     randomTopology(s.out, s.in, counts[l], new Random(seed).fork(`topology ${l}`)),
   );
   const model = new Mlp({ sizes, seed, topologies, activation: 'sigmoid', deviation: 0.1 });
-  const { loss } = await fit(model, noisy(data, noise), {
+  // Half the squared norm of the error of a sample, as the authors' code: a mean over features would make the learning rate depend on their number.
+  const trainable: Trainable<LabelledBatch> = {
+    parameters: model.parameters,
+    loss: (sample) => mul(model.loss(sample), data.features / 2),
+    replace: (name, weight) => model.replace(name, weight),
+  };
+  const { history } = await fit(trainable, noisy(data, noise), {
     optimiser: { kind: 'sgd', momentum: 0.9, weightDecay },
     lr,
     epochs,
@@ -62,7 +68,7 @@ export async function quickSelection(data: Dataset, options: QuickSelectionOptio
     reportEvery: 20,
   });
   const { strength, degree } = await inputStrength(model, zeta);
-  return { strength, degree, model, loss };
+  return { strength, degree, model, loss: (2 * history[history.length - 1].loss) / data.features };
 }
 
 /** Strength and degree of input neurons after the two-sided drop of the share `zeta` of a network's first layer. */
