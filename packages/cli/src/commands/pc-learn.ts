@@ -3,7 +3,7 @@ import { InputError } from 'filigree';
 import { writeFileAtomic } from 'filigree/node';
 import { addTalkOptions, choice, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { checkCircuitName, circuitBytes, openCircuit } from '../pc-files.js';
+import { checkCircuitName, circuitBytes, notesOf, openCircuit } from '../pc-files.js';
 import {
   addFitOptions,
   edgeCount,
@@ -58,7 +58,7 @@ async function learn(path: string, options: LearnOptions, session: Session): Pro
   const started = performance.now();
   let circuit = options.from
     ? await openCircuit(options.from, undefined)
-    : structure.make(tables.train, statesOf(tables.all), options, session.signal);
+    : structure.make(tables.train, statesOf(tables.all, options.structure === 'hclt'), options, session.signal);
   if (circuit.variables !== tables.train.columns) {
     throw new InputError(
       `${options.from} has ${circuit.variables} variables, but the rows have ${tables.train.columns} columns.`,
@@ -67,7 +67,7 @@ async function learn(path: string, options: LearnOptions, session: Session): Pro
   if (options.from || !structure.done) circuit = await fit(circuit, tables, options, session);
   const seconds = (performance.now() - started) / 1000;
   const result = { ...(await measure(circuit, tables, session)), edges: circuit.child.length, seconds };
-  if (out !== undefined) await writeFileAtomic(out, circuitBytes(out, circuit));
+  if (out !== undefined) await writeFileAtomic(out, circuitBytes(out, circuit, notesOf(tables.train)));
   if (session.json) return session.print(result);
   sayMeasured(result, tables.train.columns, session);
   session.say(`edges ${edgeCount(circuit)}, learned in ${seconds.toFixed(1)} s`);
