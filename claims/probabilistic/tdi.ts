@@ -31,26 +31,26 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
   const { size: scale, seed } = options;
   const plan = plans[scale];
   const rows: Row[] = [];
-  const stages = new Stages(options, 1 + (plan.masks > 0 ? plan.seeds : 0) + (plan.train > 0 ? 2 : 0));
-  await stages.run(async () => {
-    const circuit = binaryTree(4, 2, seed);
-    const row = [0, 1, 1, 0];
-    const truth = exact(circuit, row, dropout);
-    const { logMean, relativeDeviation } = await dropoutMoments(
-      circuit,
-      { rows: 1, columns: 4, values: Float64Array.from(row) },
-      { dropout },
-    );
-    const error = Math.max(
-      Math.abs(Math.exp(logMean[0]) / truth.mean - 1),
-      Math.abs(relativeDeviation[0] / truth.relative - 1),
-    );
-    rows.push({ setting: 'every mask of 8 edges', method: 'full covariance', figures: { error }, seed });
-  });
+  const small = 3;
+  const stages = new Stages(options, small + (plan.masks > 0 ? plan.seeds : 0) + (plan.train > 0 ? 2 : 0));
+  for (let s = 0; s < small; s++) rows.push(await stages.run(() => exactRow(seed + s)));
   for (let s = 0; plan.masks > 0 && s < plan.seeds; s++)
     rows.push(...(await stages.run(() => treeRows(seed + s, plan.masks))));
   if (plan.train > 0) rows.push(...(await strokeRows(plan, seed, stages)));
   return rows;
+}
+
+/** A tree that is small enough for every mask. */
+async function exactRow(seed: number): Promise<Row> {
+  const circuit = binaryTree(4, 2, seed);
+  const row = Float64Array.of(0, 1, 1, 0);
+  const truth = exact(circuit, row, dropout);
+  const found = await dropoutMoments(circuit, { rows: 1, columns: 4, values: row }, { dropout });
+  const error = Math.max(
+    Math.abs(Math.exp(found.logMean[0]) / truth.mean - 1),
+    Math.abs(found.relativeDeviation[0] / truth.relative - 1),
+  );
+  return { setting: 'every mask of 8 edges', method: 'full covariance', figures: { error }, seed };
 }
 
 async function treeRows(seed: number, masks: number): Promise<Row[]> {
@@ -239,15 +239,17 @@ export const tdiClaim: Claim = {
   says: 'The mean and variance of Monte Carlo dropout on the edges of sums follow in closed form, in one pass, and tell a circuit what it does not know.',
   measure,
   holds: (rows) => {
-    const small = rows.find((r) => r.setting.startsWith('every mask'));
-    const exactness: Check[] = small
-      ? [
-          {
-            ok: small.figures['error'] < 1e-10,
-            text: `mean and deviation equal those over every mask to ${small.figures['error'].toExponential(0)} (asked: 1e-10)`,
-          },
-        ]
-      : [];
+    const errors = rows.filter((r) => r.setting.startsWith('every mask')).map((r) => r.figures['error']);
+    const error = Math.max(...errors);
+    const exactness: Check[] =
+      errors.length > 0
+        ? [
+            {
+              ok: error < 1e-10,
+              text: `mean and deviation equal those over every mask to ${error.toExponential(0)} (asked: 1e-10)`,
+            },
+          ]
+        : [];
     return verdict([...exactness, ...treeChecks(rows), ...strokeChecks(rows)]);
   },
 };
