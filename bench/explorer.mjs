@@ -14,7 +14,7 @@ const layers = 12;
 const heads = 12;
 /** Edges that are laid out and dragged. */
 const dragged = 5000;
-const frames = 120;
+const frames = Number(process.env.FRAMES ?? 120);
 
 /** What counts as script and layout in a trace. */
 const counted = new Set([
@@ -144,6 +144,8 @@ export async function run(note) {
       },
     };
     for (const [what, drag] of Object.entries(drags)) {
+      // The first drag warms up: the page's code is then compiled.
+      await drag();
       const { busy, rate } = await traced(browser, page, drag);
       const at = (share) => Number(busy[Math.min(busy.length - 1, Math.floor(share * busy.length))].toFixed(2));
       const painter = await page.locator('.graph').getAttribute('data-painter');
@@ -162,7 +164,10 @@ export async function run(note) {
   return rows;
 }
 
-/** Script and layout of each frame of the page's main thread while `work` is done, sorted; and frames a second. */
+/**
+ * Script and layout of each frame of the page's main thread while `work` is done, sorted; and frames a second. Time is the thread's own
+ * where the trace has it, so that a busy machine does not count.
+ */
 async function traced(browser, page, work) {
   await browser.startTracing(page, {
     categories: [
@@ -199,9 +204,16 @@ async function traced(browser, page, work) {
     end = task.ts + task.dur;
     outer.push(task);
   }
+  if (process.env.BREAKDOWN) {
+    const by = {};
+    for (const t of tasks) by[t.name] = (by[t.name] ?? 0) + (t.tdur ?? t.dur) / 1000 / starts.length;
+    console.error(by);
+  }
   const busy = starts.map((from, i) => {
     const to = starts[i + 1] ?? Number.POSITIVE_INFINITY;
-    return outer.filter(({ ts }) => ts >= from && ts < to).reduce((sum, { dur }) => sum + dur / 1000, 0);
+    return outer
+      .filter(({ ts }) => ts >= from && ts < to)
+      .reduce((sum, { dur, tdur }) => sum + (tdur ?? dur) / 1000, 0);
   });
   const seconds = (starts.at(-1) - starts[0]) / 1e6;
   return { busy: busy.slice(0, -1).sort((a, b) => a - b), rate: (starts.length - 1) / seconds };

@@ -1,4 +1,4 @@
-// npm start: sets up, finds the circuit of one behaviour in the model that comes with the project, and shows the report.
+// npm start: sets up, finds the circuit of one behaviour in the model that comes with the project, and opens the explorer on it.
 // npm start -- --once ends after the report is written; --model FOLDER takes another model.
 import { mkdir, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -39,11 +39,13 @@ How to read this: a circuit is the model with only some edges; all others carry 
 Faithfulness 1 is as good as the whole model, 0 is no better than nothing. Random circuits show what size alone does.
 `);
 if (once) {
-  console.log(`Open ${report} in a browser to see the circuit.`);
+  console.log(`Open ${report} in a browser to see the circuit; filigree explore shows it in the explorer.`);
 } else {
-  const { servePage } = await import('../packages/cli/dist/serve.js');
-  const served = await servePage(`${root}/${report}`);
-  console.log(`The report is at ${served.url} (only on this machine). Ctrl-C ends.`);
+  const { serveExplorer } = await import('../packages/cli/dist/explore/server.js');
+  const served = await serveExplorer([`${root}/out`, resolve(root, model)]);
+  const found = `${served.url}#/circuit/${encodeURIComponent(circuit)}`;
+  console.log(`The circuit is at ${found}
+and all that is here at ${served.url} (only on this machine; the report is ${report}). Ctrl-C ends.`);
   const end = async () => {
     await served.close();
     process.exit(0);

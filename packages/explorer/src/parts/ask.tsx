@@ -1,69 +1,73 @@
+import { memo } from 'react';
 import type { Answer, Said } from '../engine/protocol.js';
 import { ablationNames, metricNames, setPair, taskOf } from '../state/open.js';
-import { type Open, setOpen } from '../state/store.js';
+import { type Open, sameFields, setOpen } from '../state/store.js';
 import { count, decimal, figure, percent, visible } from './figures.js';
 
 /** Ask again: prompts, ablation and metric; what the model says whole, as the circuit, and on the other prompt. */
-export function AskPanel({ open }: { readonly open: Open }): React.JSX.Element {
-  const { pair, answers, model } = open;
-  if (!model) {
+export const AskPanel = memo(
+  function AskPanel({ open }: { readonly open: Open }): React.JSX.Element {
+    const { pair, answers, model } = open;
+    if (!model) {
+      return (
+        <section className="panel ask">
+          <h2>Ask again</h2>
+          <p className="note">{open.modelNote || 'Looking for the model\u2026'}</p>
+        </section>
+      );
+    }
+    const first = (words: string | string[]): string => [words].flat()[0] ?? '';
+    const field = (name: 'clean' | 'corrupt', label: string): React.JSX.Element => (
+      <label>
+        <span>{label}</span>
+        <textarea
+          rows={2}
+          value={pair[name]}
+          spellCheck={false}
+          onChange={(event) => setPair({ [name]: event.target.value })}
+        />
+      </label>
+    );
+    const word = (name: 'answer' | 'wrong', label: string): React.JSX.Element => (
+      <label>
+        <span>{label}</span>
+        <input
+          value={first(pair[name])}
+          spellCheck={false}
+          onChange={(event) => setPair({ [name]: event.target.value })}
+        />
+      </label>
+    );
     return (
-      <section className="panel ask">
-        <h2>Ask again</h2>
-        <p className="note">{open.modelNote || 'Looking for the model\u2026'}</p>
+      <section className="panel ask" aria-labelledby="ask-title">
+        <header>
+          <h2 id="ask-title">Ask again</h2>
+          <span className="note">
+            {model.name} computes in this page{model.threads > 1 ? ` on ${model.threads} threads` : ' on one thread'}
+            {answers ? `, ${figure(answers.milliseconds, 2)} ms` : ''}
+          </span>
+        </header>
+        {open.modelNote ? <p className="warn">{open.modelNote}</p> : null}
+        <div className="prompts">
+          {field('clean', 'Clean prompt')}
+          {field('corrupt', 'Corrupted prompt')}
+          {word('answer', 'Right after the clean one')}
+          {word('wrong', 'Right after the corrupted one')}
+        </div>
+        {open.answersError ? <p className="warn">{open.answersError}</p> : null}
+        {answers?.reason ? <p className="warn">The circuit cannot be run on these: {answers.reason}.</p> : null}
+        {answers ? (
+          <div className="answers">
+            <Column title="Whole model, clean prompt" of={answers.clean} />
+            <Column title="This circuit, clean prompt" of={answers.circuit} strong />
+            <Column title="Whole model, corrupted prompt" of={answers.corrupt} />
+          </div>
+        ) : null}
       </section>
     );
-  }
-  const first = (words: string | string[]): string => [words].flat()[0] ?? '';
-  const field = (name: 'clean' | 'corrupt', label: string): React.JSX.Element => (
-    <label>
-      <span>{label}</span>
-      <textarea
-        rows={2}
-        value={pair[name]}
-        spellCheck={false}
-        onChange={(event) => setPair({ [name]: event.target.value })}
-      />
-    </label>
-  );
-  const word = (name: 'answer' | 'wrong', label: string): React.JSX.Element => (
-    <label>
-      <span>{label}</span>
-      <input
-        value={first(pair[name])}
-        spellCheck={false}
-        onChange={(event) => setPair({ [name]: event.target.value })}
-      />
-    </label>
-  );
-  return (
-    <section className="panel ask" aria-labelledby="ask-title">
-      <header>
-        <h2 id="ask-title">Ask again</h2>
-        <span className="note">
-          {model.name} computes in this page{model.threads > 1 ? ` on ${model.threads} threads` : ' on one thread'}
-          {answers ? `, ${figure(answers.milliseconds, 2)} ms` : ''}
-        </span>
-      </header>
-      {open.modelNote ? <p className="warn">{open.modelNote}</p> : null}
-      <div className="prompts">
-        {field('clean', 'Clean prompt')}
-        {field('corrupt', 'Corrupted prompt')}
-        {word('answer', 'Right after the clean one')}
-        {word('wrong', 'Right after the corrupted one')}
-      </div>
-      {open.answersError ? <p className="warn">{open.answersError}</p> : null}
-      {answers?.reason ? <p className="warn">The circuit cannot be run on these: {answers.reason}.</p> : null}
-      {answers ? (
-        <div className="answers">
-          <Column title="Whole model, clean prompt" of={answers.clean} />
-          <Column title="This circuit, clean prompt" of={answers.circuit} strong />
-          <Column title="Whole model, corrupted prompt" of={answers.corrupt} />
-        </div>
-      ) : null}
-    </section>
-  );
-}
+  },
+  sameFields('id', 'pair', 'answers', 'answersError', 'model', 'modelNote'),
+);
 
 function Column({
   title,

@@ -1,6 +1,6 @@
 import { useMemo, useRef } from 'react';
 import { placeOpen } from '../state/open.js';
-import { countKept, edit, keptEdges, type Open, redo, setOpen, undo } from '../state/store.js';
+import { countKept, edit, keptEdges, type Open, redo, setOpen, topSize, undo } from '../state/store.js';
 import { count, figure } from './figures.js';
 
 /** A slider's place 0..1000 for a size, logarithmic, so that small circuits have room. */
@@ -45,11 +45,8 @@ export function Sliders({ open }: { readonly open: Open }): React.JSX.Element {
     while (n < most && sizes[n] >= least * (1 - 1e-12)) n++;
     return n;
   };
-  const asInFile = useMemo(() => {
-    const file = keptEdges({ circuit, ranked, edits: { ...edits, size: null, on: new Set(), off: new Set() } });
-    const now = keptEdges({ circuit, ranked, edits });
-    return now.every((is, e) => is === file[e]);
-  }, [circuit, ranked, edits]);
+  const top = useMemo(() => topSize(circuit, ranked), [circuit, ranked]);
+  const asInFile = edits.on.size + edits.off.size === 0 && (edits.size === null || edits.size === top);
   const byHand = edits.on.size + edits.off.size;
   return (
     <div className="sliders">

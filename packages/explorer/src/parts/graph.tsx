@@ -1,6 +1,16 @@
 import { colorNames } from '@filigree/view';
 import type { Circuit } from 'filigree';
-import { type KeyboardEvent, memo, type PointerEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import {
+  type KeyboardEvent,
+  memo,
+  type PointerEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import type { Placed, PlacedBox } from '../engine/protocol.js';
 import { figure } from './figures.js';
 import {
@@ -18,6 +28,9 @@ import {
 const mostSvg = 1000;
 /** More nodes than this are drawn without names to focus. */
 const mostNodes = 700;
+
+/** Room for a node and its named inputs in the table of what is active. */
+const slots = 8;
 
 export interface GraphProps {
   readonly circuit: Circuit;
@@ -69,33 +82,44 @@ export function Graph(props: GraphProps): React.JSX.Element {
   // State per drawn edge: what is hidden, brought out, held back.
   const states = useMemo(() => {
     const result = new Uint8Array(order.length);
-    order.forEach((e, i) => {
-      if (!kept[e]) return;
-      const near = node !== null && (circuit.edges.source[e] === node || circuit.edges.target[e] === node);
-      result[i] = node === null ? plain : near ? hot : faint;
-    });
+    const { source, target } = circuit.edges;
+    for (let i = 0; i < order.length; i++) {
+      const e = order[i];
+      if (!kept[e]) continue;
+      result[i] = node === null ? plain : source[e] === node || target[e] === node ? hot : faint;
+    }
     return result;
   }, [order, kept, node, circuit]);
-  const shown = useMemo(() => states.reduce((sum, state) => sum + (state === hidden ? 0 : 1), 0), [states]);
+  const shown = useMemo(() => countShown(states), [states]);
+  const portOf = useMemo(() => {
+    const boxes = new Map(placed.nodes.map((box) => [box.index, box]));
+    return Uint8Array.from(circuit.edges.port, (port, e) => {
+      const at = boxes.get(circuit.edges.target[e])?.ports.indexOf(port) ?? -1;
+      return at >= 0 && at < slots - 1 ? at + 1 : 0;
+    });
+  }, [placed, circuit]);
   const few = shown <= mostSvg && lastShown(states) < placed.paths.length;
 
+  // Which nodes, and which of their inputs, a visible edge touches: `[nodes, 1 + ports]`.
   const active = useMemo(() => {
-    const result = new Set<string>();
-    order.forEach((e, i) => {
-      if (states[i] === hidden) return;
-      result.add(`${circuit.edges.source[e]}`);
-      result.add(`${circuit.edges.target[e]}`);
-      result.add(`${circuit.edges.target[e]} ${circuit.edges.port[e]}`);
-    });
+    const result = new Uint8Array(circuit.nodes.id.length * slots);
+    const { source, target } = circuit.edges;
+    for (let i = 0; i < order.length; i++) {
+      if (states[i] === hidden) continue;
+      const e = order[i];
+      result[source[e] * slots] = 1;
+      result[target[e] * slots] = 1;
+      result[target[e] * slots + portOf[e]] = 1;
+    }
     return result;
-  }, [order, states, circuit]);
+  }, [order, states, circuit, portOf]);
 
   const paint = useCallback(() => {
     waiting.current = 0;
     const { k, x, y } = view.current;
     scene.current?.setAttribute('transform', `translate(${x} ${y}) scale(${k})`);
     if (!painter.current) return;
-    const reversed = Uint8Array.from(few ? [] : states).reverse();
+    const reversed = states.slice().reverse();
     painter.current.draw(
       few ? new Uint8Array(states.length) : reversed,
       view.current,
@@ -315,6 +339,12 @@ export function Graph(props: GraphProps): React.JSX.Element {
   );
 }
 
+function countShown(states: Uint8Array): number {
+  let count = 0;
+  for (let i = 0; i < states.length; i++) if (states[i] !== hidden) count++;
+  return count;
+}
+
 function lastShown(states: Uint8Array): number {
   for (let i = states.length - 1; i >= 0; i--) if (states[i] !== hidden) return i;
   return -1;
@@ -372,22 +402,54 @@ const Lines = memo(function Lines({ placed, states, widths, signOf, on }: LinesP
 interface NodesProps {
   readonly circuit: Circuit;
   readonly boxes: readonly PlacedBox[];
-  readonly active: ReadonlySet<string>;
+  readonly active: Uint8Array;
   readonly node: number | null;
   readonly found: ReadonlySet<number> | undefined;
   readonly groups: ReadonlyMap<number, string> | undefined;
   readonly pinned: ReadonlySet<number> | undefined;
 }
 
-const Nodes = memo(function Nodes({
+/** Nodes. What is active changes with every step of a slider, so it is written to the elements without rendering them anew. */
+function Nodes({ active, ...rest }: NodesProps): React.JSX.Element {
+  const group = useRef<SVGGElement>(null);
+  const { boxes, node, found, groups, pinned, circuit } = rest;
+  const before = useRef<{ active: Uint8Array | null; elements: Element[][] }>({ active: null, elements: [] });
+  // What is rendered anew has to be marked anew, hence all of these.
+  useLayoutEffect(() => {
+    void [node, found, groups, pinned, circuit];
+    const children = group.current?.firstElementChild?.children;
+    if (!children) return;
+    before.current = {
+      active: null,
+      elements: boxes.map((_, i) => [children[i], ...children[i].querySelectorAll('.port')]),
+    };
+  }, [boxes, node, found, groups, pinned, circuit]);
+  useLayoutEffect(() => {
+    void [node, found, groups, pinned, circuit];
+    const { active: was, elements } = before.current;
+    boxes.forEach(({ index }, i) => {
+      elements[i]?.forEach((element, slot) => {
+        const is = active[index * slots + slot];
+        if (was?.[index * slots + slot] !== is) element.classList.toggle('off', is === 0);
+      });
+    });
+    before.current.active = active;
+  }, [active, boxes, node, found, groups, pinned, circuit]);
+  return (
+    <g ref={group}>
+      <Boxes {...rest} />
+    </g>
+  );
+}
+
+const Boxes = memo(function Boxes({
   circuit,
   boxes,
-  active,
   node,
   found,
   groups,
   pinned,
-}: NodesProps): React.JSX.Element {
+}: Omit<NodesProps, 'active'>): React.JSX.Element {
   const { nodes } = circuit;
   const simple = boxes.length > mostNodes;
   return (
@@ -395,9 +457,9 @@ const Nodes = memo(function Nodes({
       {boxes.map((box) => {
         const { index, x, y, width, height, text, ports } = box;
         const kind = nodes.kind[index];
-        const end = kind === 'input' || kind === 'logits' ? ' end' : '';
-        const on = active.has(`${index}`);
-        const classes = `node kind-${kind.replace(/\W+/g, '-')}${end}${on ? '' : ' off'}${index === node ? ' chosen' : ''}${found?.has(index) ? ' found' : ''}`;
+        // The inputs of a distribution are many; those of a model are one bar.
+        const end = circuit.kind !== 'probabilistic' && (kind === 'input' || kind === 'logits') ? ' end' : '';
+        const classes = `node kind-${kind.replace(/\W+/g, '-')}${end}${index === node ? ' chosen' : ''}${found?.has(index) ? ' found' : ''}`;
         if (simple) {
           return (
             <rect
@@ -432,12 +494,7 @@ const Nodes = memo(function Nodes({
               {text}
             </text>
             {ports.map((port, i) => (
-              <text
-                key={port}
-                className={active.has(`${index} ${port}`) ? 'port' : 'port off'}
-                x={((i + 0.5) / ports.length - 0.5) * (width - 8)}
-                y={height / 2 - 5}
-              >
+              <text key={port} className="port" x={((i + 0.5) / ports.length - 0.5) * (width - 8)} y={height / 2 - 5}>
                 {port.slice(0, 2)}
               </text>
             ))}

@@ -121,8 +121,13 @@ export function startLive(): void {
       open && place.view === 'circuit'
         ? [open.id, open.edits, open.node, open.pair, open.ablation, open.metric, open.pairs, open.byPosition]
         : null,
-    150,
-    async () => {
+    400,
+    async (signal) => {
+      // Writing the address costs a few milliseconds, which a slider that is held has no room for.
+      if (document.querySelector('input[type=range]:active')) {
+        await new Promise((resolve) => window.addEventListener('pointerup', resolve, { once: true }));
+      }
+      if (signal.aborted) return;
       const { open, place } = getState();
       if (!open || place.view !== 'circuit' || place.ids[0] !== open.id) return;
       const now = { ...place, params: circuitParams(open) };

@@ -12,6 +12,7 @@ import {
   refreshItems,
   setOpen,
   setState,
+  topSize,
   useStore,
 } from './store.js';
 import { circuitHash, packNumbers, placeHash, unpackNumbers } from './url.js';
@@ -62,13 +63,6 @@ function rankEdges({ edges }: Circuit): Pick<Open, 'ranked' | 'rankOf'> {
     rankOf[e] = i;
   });
   return { ranked, rankOf };
-}
-
-/** Whether the kept edges are just the first of the ranking; then the slider begins at their number. */
-function topSize(circuit: Circuit, ranked: Int32Array): number | null {
-  const kept = circuit.edges.kept.filter(Boolean).length;
-  for (let i = 0; i < kept; i++) if (!circuit.edges.kept[ranked[i]]) return null;
-  return kept;
 }
 
 export const usualPair: TextPair = {

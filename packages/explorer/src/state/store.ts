@@ -144,20 +144,34 @@ export function redo(): void {
   });
 }
 
-/** Which edges are in the circuit as it stands: by size or as the file says, then switched by hand. */
+const keptOf = new WeakMap<Edits, { readonly circuit: Circuit; readonly kept: Uint8Array }>();
+
+/** Which edges are in the circuit as it stands: by size or as the file says, then switched by hand. Made once for the same edits. */
 export function keptEdges({ circuit, ranked, edits }: Pick<Open, 'circuit' | 'ranked' | 'edits'>): Uint8Array {
+  const known = keptOf.get(edits);
+  if (known?.circuit === circuit) return known.kept;
   const kept = new Uint8Array(ranked.length);
-  if (edits.size === null)
-    circuit.edges.kept.forEach((is, e) => {
-      kept[e] = is ? 1 : 0;
-    });
-  else for (let i = 0; i < Math.min(edits.size, ranked.length); i++) kept[ranked[i]] = 1;
+  if (edits.size === null) {
+    for (let e = 0; e < kept.length; e++) kept[e] = circuit.edges.kept[e] ? 1 : 0;
+  } else for (let i = 0; i < Math.min(edits.size, ranked.length); i++) kept[ranked[i]] = 1;
   for (const e of edits.on) kept[e] = 1;
   for (const e of edits.off) kept[e] = 0;
+  keptOf.set(edits, { circuit, kept });
   return kept;
 }
 
-export const countKept = (kept: Uint8Array): number => kept.reduce((sum, is) => sum + is, 0);
+export function countKept(kept: Uint8Array): number {
+  let count = 0;
+  for (let e = 0; e < kept.length; e++) count += kept[e];
+  return count;
+}
+
+/** Whether the kept edges are just the first of the ranking; then the slider begins at their number, else null. */
+export function topSize(circuit: Circuit, ranked: Int32Array): number | null {
+  const kept = circuit.edges.kept.filter(Boolean).length;
+  for (let i = 0; i < kept; i++) if (!circuit.edges.kept[ranked[i]]) return null;
+  return kept;
+}
 
 export async function refreshItems(): Promise<void> {
   const items = await fetchItems();
@@ -185,3 +199,9 @@ export function seenTheme(theme: Theme): 'light' | 'dark' {
   if (theme !== 'auto') return theme;
   return window.matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
 }
+
+/** For panels of the open circuit that show only some of its fields: whether these are the same. */
+export const sameFields =
+  (...fields: readonly (keyof Open)[]) =>
+  (a: { readonly open: Open }, b: { readonly open: Open }): boolean =>
+    fields.every((field) => a.open[field] === b.open[field]);

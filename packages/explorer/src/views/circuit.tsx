@@ -1,4 +1,5 @@
-import { useEffect, useMemo, useRef, useState } from 'react';
+import type { Circuit } from 'filigree';
+import { memo, useEffect, useMemo, useRef, useState } from 'react';
 import { desk } from '../engine/client.js';
 import type { Placed } from '../engine/protocol.js';
 import { AskPanel, Verdict } from '../parts/ask.js';
@@ -11,7 +12,18 @@ import { NodePanel } from '../parts/node-panel.js';
 import { exportFormats, exportOpen } from '../state/export.js';
 import { groupNames, summary } from '../state/groups.js';
 import { canSave, curvesOf, mostPlaced, readItem, saveOpen } from '../state/open.js';
-import { countKept, edit, keptEdges, type Open, redo, seenTheme, setOpen, undo, useStore } from '../state/store.js';
+import {
+  countKept,
+  edit,
+  keptEdges,
+  type Open,
+  redo,
+  sameFields,
+  seenTheme,
+  setOpen,
+  undo,
+  useStore,
+} from '../state/store.js';
 import { placeHash } from '../state/url.js';
 
 /** A circuit: drawn, measured, questioned and changed. */
@@ -59,8 +71,7 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
     return () => window.removeEventListener('keydown', key);
   }, []);
   const share = open.judged?.faithfulness;
-  const { provenance } = circuit;
-  const scored = circuit.edges.score.some((score) => score !== null);
+  const scored = useMemo(() => circuit.edges.score.some((score) => score !== null), [circuit]);
   return (
     <main className="circuit-view">
       <Title open={open} number={number} share={share} />
@@ -124,31 +135,7 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
             </>
           ) : null}
           <CompareWith open={open} />
-          <section className="panel made">
-            <h2>How it was made</h2>
-            <dl>
-              {Object.entries({
-                file: open.id,
-                model: provenance.model,
-                task: provenance.task,
-                method: provenance.method,
-                options: Object.entries(provenance.options)
-                  .filter(([key]) => key !== 'tokens')
-                  .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-                  .join(', '),
-                seed: String(provenance.seed),
-                made: when(provenance.made),
-                'model hash': provenance.modelHash.slice(0, 16),
-              }).map(([name, value]) =>
-                value ? (
-                  <div key={name}>
-                    <dt>{name}</dt>
-                    <dd>{value}</dd>
-                  </div>
-                ) : null,
-              )}
-            </dl>
-          </section>
+          <Made id={open.id} circuit={circuit} />
         </div>
         <aside>
           {open.node === null ? null : <NodePanel open={open} />}
@@ -159,6 +146,44 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
     </main>
   );
 }
+
+/** Where the circuit comes from. */
+const Made = memo(function Made({
+  id,
+  circuit,
+}: {
+  readonly id: string;
+  readonly circuit: Circuit;
+}): React.JSX.Element {
+  const { provenance } = circuit;
+  return (
+    <section className="panel made">
+      <h2>How it was made</h2>
+      <dl>
+        {Object.entries({
+          file: id,
+          model: provenance.model,
+          task: provenance.task,
+          method: provenance.method,
+          options: Object.entries(provenance.options)
+            .filter(([key]) => key !== 'tokens')
+            .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+            .join(', '),
+          seed: String(provenance.seed),
+          made: when(provenance.made),
+          'model hash': provenance.modelHash.slice(0, 16),
+        }).map(([name, value]) =>
+          value ? (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ) : null,
+        )}
+      </dl>
+    </section>
+  );
+});
 
 function Title({
   open,
@@ -258,29 +283,42 @@ function Strongest({ open, kept }: { readonly open: Open; readonly kept: Uint8Ar
     }
     return found;
   }, [ranked, kept]);
-  if (list.length === 0) return null;
+  return list.length === 0 ? null : <EdgeRows list={list.join()} circuit={circuit} rankOf={open.rankOf} />;
+}
+
+interface EdgeRowsProps {
+  /** Edges, as one text, so that the same list is known as such. */
+  readonly list: string;
+  readonly circuit: Circuit;
+  readonly rankOf: Int32Array;
+}
+
+const EdgeRows = memo(function EdgeRows({ list, circuit, rankOf }: EdgeRowsProps): React.JSX.Element {
   return (
     <section className="panel" aria-label="Strongest edges">
       <h2>Strongest edges</h2>
       <ol className="edge-list">
-        {list.map((e) => {
-          const score = circuit.edges.score[e];
-          return (
-            <li key={e}>
-              <span className="rank">{open.rankOf[e] + 1}</span>
-              <button type="button" className="name quiet" onClick={() => setOpen({ node: circuit.edges.source[e] })}>
-                {edgeLabel(circuit, e)}
-              </button>
-              <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>
-                {figure(score)}
-              </span>
-            </li>
-          );
-        })}
+        {list
+          .split(',')
+          .map(Number)
+          .map((e) => {
+            const score = circuit.edges.score[e];
+            return (
+              <li key={e}>
+                <span className="rank">{rankOf[e] + 1}</span>
+                <button type="button" className="name quiet" onClick={() => setOpen({ node: circuit.edges.source[e] })}>
+                  {edgeLabel(circuit, e)}
+                </button>
+                <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>
+                  {figure(score)}
+                </span>
+              </li>
+            );
+          })}
       </ol>
     </section>
   );
-}
+});
 
 /** The groups and pinned nodes, drawn as a circuit of their own. */
 function Summary({
@@ -357,7 +395,7 @@ function Summary({
   );
 }
 
-function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | null {
+const CompareWith = memo(function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | null {
   const items = useStore((state) => state.items);
   const others = items.filter((item) => item.kind === 'circuit' && item.id !== open.id);
   if (others.length === 0) return null;
@@ -403,4 +441,4 @@ function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | nul
       </div>
     </section>
   );
-}
+}, sameFields('id'));
