@@ -36,6 +36,8 @@ export interface MeasureOptions extends Progress {
   readonly seed: number;
   /** Opens a model of the project by name; undefined where it is absent. Without it, parts that need a model say so and are left out. */
   readonly openModel?: (name: string) => Promise<Checkpoint | undefined>;
+  /** General compressors that the host has, by name: how many bytes they need. Without them, a comparison with them is left out. */
+  readonly packers?: Readonly<Record<string, (bytes: Uint8Array) => number>>;
 }
 
 export interface Verdict {

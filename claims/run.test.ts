@@ -34,7 +34,7 @@ const options = { size: 'smoke', seed: 3 } as const;
 describe('running claims', () => {
   it('names the nearest claim for an unknown slug', async () => {
     expect(() => findClaim('eap-gi')).toThrow(InputError);
-    expect(() => findClaim('eap-gi')).toThrow(/Did you mean 'eap-ig'\?/);
+    expect(() => findClaim('eap-gi')).toThrow(/Did you mean "eap-ig"\?/);
     await expect(runClaim('nothing like it', options)).rejects.toThrow(/The claims are eap-ig/);
     await expect(runClaim('eap-ig', { size: 'smoke', seed: -1 })).rejects.toThrow(/seed/);
   });

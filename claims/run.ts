@@ -1,4 +1,4 @@
-import { InputError, nearest } from 'filigree';
+import { findNamed, InputError } from 'filigree';
 import { z } from 'zod';
 import { type Claim, claimSizes, type MeasureOptions, type Row } from './claim.js';
 import { claims } from './registry.js';
@@ -41,12 +41,7 @@ export interface ClaimStore {
 
 /** The claim of this slug. Throws InputError, with the nearest slug, when there is none. */
 export function findClaim(slug: string, among: readonly Claim[] = claims): Claim {
-  const found = among.find((claim) => claim.slug === slug);
-  if (found) return found;
-  const slugs = among.map((claim) => claim.slug);
-  const near = nearest(slug, slugs);
-  const hint = near === undefined ? '' : ` Did you mean '${near}'?`;
-  throw new InputError(`There is no claim '${slug}'.${hint} The claims are ${slugs.join(', ')}.`);
+  return findNamed('claim', slug, among, (claim) => claim.slug);
 }
 
 /**

@@ -199,7 +199,22 @@ describe('the other commands', () => {
 
   it('tasks lists what is built in', async () => {
     const { tasks } = await json<{ tasks: { name: string; example: { clean: string } }[] }>('tasks');
-    expect(tasks.map(({ name }) => name)).toEqual(['pronoun', 'induction', 'bracket', 'quote']);
+    expect(tasks.map(({ name }) => name)).toEqual([
+      'pronoun',
+      'induction',
+      'bracket',
+      'quote',
+      'ioi',
+      'ioi-hard',
+      'ioi-abc-all',
+      'greater-than',
+      'docstring',
+      'gender',
+      'agreement-simple',
+      'agreement-noun-pp',
+      'agreement-across-rc',
+      'agreement-within-rc',
+    ]);
     for (const { example } of tasks) expect(example.clean).not.toBe('');
   });
 

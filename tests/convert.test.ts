@@ -85,6 +85,15 @@ describe('convert and compare', () => {
           expect((await filigree('convert', at('x.acdc.json'), at(name))).stderr).toBe('');
           expect(readFileSync(at(name), 'utf8').startsWith(start)).toBe(true);
         }
+        for (const theme of ['light', 'dark']) {
+          await json('convert', found, at(`${theme}.png`), '--theme', theme);
+          expect(
+            readFileSync(at(`${theme}.png`))
+              .subarray(1, 4)
+              .toString(),
+          ).toBe('PNG');
+        }
+        expect(readFileSync(at('light.png')).equals(readFileSync(at('dark.png')))).toBe(false);
         const table = await filigree('compare', found, at('x.mib.json'));
         expect(table.stdout).toMatch(/edges +20 +20 +20 +1\.00 +1\.00 +1\.00 +1\.000/);
       }),
@@ -108,6 +117,7 @@ describe('convert and compare', () => {
             /e\.json does not say the shape of its model, .* with --model/,
           ],
           [['convert', edges, join(folder, 'no/x.svg')], /there is no folder/],
+          [['convert', edges, join(folder, 'x.svg'), '--theme', 'dark'], /--theme goes with PNG; an SVG follows/],
           [['convert', edges, join(folder, 'x.svg'), '--sign', 'of'], /--sign cannot be "of"/],
           [['convert', scores, join(folder, 'x.svg')], /keeps no edges/],
           [['convert', at('z.json', '{}'), join(folder, 'x.svg')], /z\.json is no circuit/],

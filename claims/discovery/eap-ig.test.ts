@@ -23,6 +23,20 @@ const good: Row[] = [
     figures: { CMD: [0.2, 0.1, 0.8][i] },
     seed: 0,
   })),
+  ...['EAP', 'EAP-IG (5)', 'random'].map((method, i) => ({
+    setting: 'stories, pronoun',
+    method,
+    figures: { CMD: [0.2, 0.1, 0.8][i], ...(i < 2 ? { r: [0.9, 0.995][i] } : {}) },
+    seed: 0,
+  })),
+  ...['pronoun', 'quote'].flatMap((task) =>
+    ['its own', 'circuit of another'].map((method, i) => ({
+      setting: `stories, ${task}, through circuits`,
+      method,
+      figures: { f: [0.9, 0.2][i] },
+      seed: 0,
+    })),
+  ),
   ...['true edges swapped', 'other edges swapped'].map((method, i) => ({
     setting: 'planted, circuits of equal size',
     method,
@@ -50,6 +64,8 @@ describe('the claim of EAP-IG', () => {
     ['planted, beta 3', 'EAP', { 'true of 5': 4 }, 'beta 3'],
     ['stories, quote', 'EAP', { CMD: 0.05 }, 'two thirds'],
     ['stories, quote', 'random', { CMD: 0.15 }, 'least faithful'],
+    ['stories, pronoun', 'EAP-IG (5)', { r: 0.98 }, 'patching every edge'],
+    ['stories, quote, through circuits', 'circuit of another', { f: 0.96 }, 'own is the most faithful'],
     ['planted, circuits of equal size', 'true edges swapped', { 'change of f': 0.1 }, 'differ in f'],
     ['planted, circuits of equal size', 'other edges swapped', { 'change of f': 0.5 }, 'differ in f'],
   ])('does not hold when in "%s" %s has %j', (setting, method, figures, about) => {
@@ -61,7 +77,9 @@ describe('the claim of EAP-IG', () => {
 
   it('says in full size that the model is not here', async () => {
     const rows = await eapIgClaim.measure({ size: 'full', seed: 0, openModel: async () => undefined });
-    expect(rows.filter((r) => r.note).map((r) => r.note)).toEqual([expect.stringContaining("'stories' is not here")]);
+    const notes = rows.flatMap((r) => r.note ?? []);
+    expect(notes.length).toBeGreaterThan(0);
+    for (const note of notes) expect(note).toContain("'stories' is not here");
     expect(eapIgClaim.holds(rows).holds).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
+import { crossRows, crossStages, crossSuffix } from './eap-ig-cross.js';
 import { overlapIsNotFaithfulness, overlapStages } from './eap-ig-overlap.js';
 import { plantedRows, plantedStages } from './eap-ig-planted.js';
 import { shippedRows, shippedStages } from './eap-ig-shipped.js';
@@ -13,14 +14,18 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
   const seeds = size === 'smoke' ? [seed] : [seed, seed + 1, seed + 2];
   const shipped = size === 'full';
   const total =
-    seeds.length * (betas[size].length * plantedStages + overlapStages) + (shipped ? shippedStages(options) : 0);
+    seeds.length * (betas[size].length * plantedStages + overlapStages) +
+    (shipped ? shippedStages(options) + crossStages(options) : 0);
   const stages = new Stages(options, total);
   const rows: Row[] = [];
   for (const s of seeds) {
     for (const beta of betas[size]) rows.push(...(await plantedRows(beta, s, stages)));
     rows.push(...(await overlapIsNotFaithfulness(s, stages)));
   }
-  if (shipped) rows.push(...(await shippedRows(options, stages)));
+  if (shipped) {
+    rows.push(...(await shippedRows(options, stages)));
+    rows.push(...(await crossRows(options, stages)));
+  }
   return rows;
 }
 
@@ -87,7 +92,10 @@ function shippedChecks(rows: readonly Row[]): Check[] {
   if (settings.length === 0) return [];
   const cmd = (setting: string, method: string): number => mean(figures(rows, setting, method, 'CMD'));
   const better = settings.filter((s) => cmd(s, 'EAP-IG (5)') <= cmd(s, 'EAP'));
-  const methods = [...new Set(rows.map((r) => r.method))].filter((m) => m !== 'random');
+  const methods = [...new Set(rows.filter((r) => 'CMD' in r.figures).map((r) => r.method))].filter(
+    (m) => m !== 'random',
+  );
+  const close = figures(rows, settings.find((s) => s.endsWith(', pronoun')) ?? '', 'EAP-IG (5)', 'r');
   const worst = settings.filter((s) => methods.every((m) => !(cmd(s, m) >= cmd(s, 'random'))));
   return [
     {
@@ -97,6 +105,36 @@ function shippedChecks(rows: readonly Row[]): Check[] {
     {
       ok: worst.length === settings.length,
       text: `random circuits are the least faithful on ${worst.length} of ${settings.length} tasks (asked: all)`,
+    },
+    ...(close.length > 0
+      ? [
+          {
+            ok: mean(close) >= 0.99,
+            text: `on pronoun EAP-IG correlates with patching every edge at r = ${mean(close).toFixed(4)} (asked: .99)`,
+          },
+        ]
+      : []),
+  ];
+}
+
+/** Tasks that are kinds of one another may have one circuit. */
+const tie = 0.05;
+
+/** Tasks run through each other's circuits: a task's own should serve it best. */
+function crossChecks(rows: readonly Row[]): Check[] {
+  const settings = [...new Set(rows.filter((r) => 'f' in r.figures).map((r) => r.setting))].filter((setting) =>
+    setting.endsWith(crossSuffix),
+  );
+  if (settings.length < 2) return [];
+  const f = (setting: string, own: boolean): number[] =>
+    rows
+      .filter((r) => r.setting === setting && 'f' in r.figures && (r.method === 'its own') === own)
+      .map((r) => r.figures['f']);
+  const best = settings.filter((setting) => f(setting, false).every((other) => other <= f(setting, true)[0] + tie));
+  return [
+    {
+      ok: best.length >= (2 / 3) * settings.length,
+      text: `of circuits of equal size a task's own is the most faithful, but for ties, on ${best.length} of ${settings.length} tasks (asked: two thirds)`,
     },
   ];
 }
@@ -121,5 +159,6 @@ export const eapIgClaim: Claim = {
     'Averaging the gradient along the way from the corrupted to the clean input finds circuits that are more faithful than those ' +
     'of one gradient, although both overlap as much with known circuits.',
   measure,
-  holds: (rows) => verdict([...plantedChecks(rows), ...overlapChecks(rows), ...shippedChecks(rows)]),
+  holds: (rows) =>
+    verdict([...plantedChecks(rows), ...overlapChecks(rows), ...shippedChecks(rows), ...crossChecks(rows)]),
 };

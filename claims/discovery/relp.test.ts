@@ -21,6 +21,18 @@ const good = [
     figures: { 'r of MLPs': [0.6, 0.7][i], 'r of heads': [0.9, 0.95][i] },
     seed: 0,
   })),
+  ...['AtP', 'RelP'].map((method, i) => ({
+    setting: 'stories, pronoun, sites by position',
+    method,
+    figures: { 'r of residual': [0.6, 0.7][i], 'r of attention': [0.9, 0.95][i] },
+    seed: 0,
+  })),
+  ...['RelP', 'IG (10)', 'AtP'].map((method, i) => ({
+    setting: 'stories, pronoun, neurons',
+    method,
+    figures: { 'backward passes': [1, 90, 1][i], 'f(10 %)': 0.8, 'f(20 %)': 0.9 },
+    seed: 0,
+  })),
 ];
 
 /** The rows with a method's figures changed where it has them. */
@@ -42,6 +54,10 @@ it.each([
   ['relevance is conserved without the rules', 'AtP', { leak: 1e-7 }],
   ['MLPs are estimated worse', 'RelP', { 'r of MLPs': 0.5 }],
   ['heads are estimated much worse', 'RelP', { 'r of heads': 0.8 }],
+  ['the residual stream is estimated worse', 'RelP', { 'r of residual': 0.5 }],
+  ['attention is estimated much worse', 'RelP', { 'r of attention': 0.8 }],
+  ['circuits of neurons are less faithful', 'RelP', { 'f(10 %)': 0.6, 'f(20 %)': 0.9 }],
+  ['integrated gradients cost no more', 'IG (10)', { 'backward passes': 4 }],
   ['the activation rule does as much', 'activation rule alone', { r: 0.9 }],
 ])('does not hold when %s', (_, method, figures) => {
   const { holds, why } = relpClaim.holds(changed(method, figures));

@@ -1,4 +1,4 @@
-import { circuitSvg } from '@filigree/view';
+import { circuitSvg, type Theme } from '@filigree/view';
 import { type Command, Option } from 'commander';
 import {
   acdcEdgesText,
@@ -22,6 +22,7 @@ const endings = {
   graph: ['.graph.json', '.neuronpedia.json'],
   dot: ['.dot', '.gv'],
   svg: ['.svg'],
+  png: ['.png'],
 } as const;
 
 export type WrittenFormat = keyof typeof endings;
@@ -57,13 +58,23 @@ export function formatOf(path: string): WrittenFormat {
   throw new InputError(`What ${path} should be is not clear from its name; end it in ${known}, or say it with --to.`);
 }
 
-/** The text of a circuit in a format. */
-export function circuitIn(format: WrittenFormat, circuit: Circuit, sign: Sign): string {
+/** A circuit in a format, as text or as an image of a theme's colours. Throws InputError where there is nothing to draw. */
+export async function circuitIn(
+  format: WrittenFormat,
+  circuit: Circuit,
+  sign: Sign,
+  theme: Theme,
+): Promise<string | Uint8Array> {
   if (format === 'circuit') return circuitText(circuit);
   if (format === 'mib') return mibGraphText(circuit, { sign });
   if (format === 'graph') return attributionGraphText(circuit);
   if (format === 'acdc') return acdcEdgesText(circuit, { sign });
   if (!circuit.edges.kept.includes(true))
     throw new InputError('The circuit keeps no edges, so there is nothing to draw.');
-  return format === 'dot' ? circuitDot(circuit) : `${circuitSvg(circuit)}\n`;
+  if (format === 'dot') return circuitDot(circuit);
+  const drawing = circuitSvg(circuit);
+  if (format === 'svg') return `${drawing}\n`;
+  // The renderer is a library of several megabytes, which only pictures need.
+  const { svgToPng } = await import('./png.js');
+  return svgToPng(drawing, { theme });
 }

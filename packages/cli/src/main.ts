@@ -5,7 +5,9 @@ import { setDefaultDevice } from 'filigree';
 import { addAttention } from './commands/attention.js';
 import { addClaim, addClaims } from './commands/claim.js';
 import { addCompare } from './commands/compare.js';
+import { addCompress, addDecompress } from './commands/compress.js';
 import { addConvert } from './commands/convert.js';
+import { addCurves } from './commands/curves.js';
 import { addDiscover } from './commands/discover.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExplore } from './commands/explore.js';
@@ -15,6 +17,7 @@ import { addLens } from './commands/lens.js';
 import { addLogits } from './commands/logits.js';
 import { addPatch } from './commands/patch.js';
 import { addPc } from './commands/pc.js';
+import { addPrune } from './commands/prune.js';
 import { addTasks } from './commands/tasks.js';
 import { addTrain } from './commands/train.js';
 import { explain } from './failure.js';
@@ -48,7 +51,10 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addClaim,
     addClaims,
     addCompare,
+    addCompress,
     addConvert,
+    addCurves,
+    addDecompress,
     addDiscover,
     addEvaluate,
     addExplore,
@@ -58,6 +64,7 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addLogits,
     addPatch,
     addPc,
+    addPrune,
     addTasks,
     addTrain,
   ];

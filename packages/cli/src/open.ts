@@ -27,15 +27,20 @@ export async function openModel(nameOrPath: string, session: Session): Promise<O
   return { checkpoint, tokenizer, label };
 }
 
-/** Longest text file that is read, in bytes. */
+/** Longest file that is read whole, in bytes. */
 const longest = 256 * 2 ** 20;
 
 /** The text of a file that the user named. Throws InputError when it cannot be read. */
 export async function readTextFile(path: string): Promise<string> {
+  return (await readBinaryFile(path)).toString('utf8');
+}
+
+/** The bytes of a file that the user named. Throws InputError when it cannot be read. */
+export async function readBinaryFile(path: string): Promise<Buffer<ArrayBuffer>> {
   try {
     const { size } = await stat(path);
     if (size > longest) throw new InputError(`${path} has ${size} bytes, more than the 256 MiB that can be read.`);
-    return await readFile(path, 'utf8');
+    return await readFile(path);
   } catch (error) {
     const reason = { ENOENT: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'you may not read it' }[
       (error as NodeJS.ErrnoException).code ?? ''

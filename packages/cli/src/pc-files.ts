@@ -1,7 +1,14 @@
 import { extname } from 'node:path';
 import {
+  type CircuitNotes,
+  checkRespects,
   InputError,
+  idxTable,
+  isIdx,
+  memoryBytes,
   type ProbabilisticCircuit,
+  readCircuitTensors,
+  readIdx,
   readJpc,
   readNnf,
   readPsdd,
@@ -9,29 +16,74 @@ import {
   readTable,
   readVtree,
   type Table,
+  unpacked,
+  writeCircuitFile,
+  writeJpc,
 } from 'filigree';
-import { readTextFile } from './open.js';
+import { readBinaryFile, readTextFile } from './open.js';
 import { numberList } from './options.js';
 
-/** Opens a probabilistic circuit, in the format that the file's name says, checked against its vtree where that is given. */
-export async function openCircuit(path: string, vtreePath: string | undefined): Promise<ProbabilisticCircuit> {
-  const format = extname(path).toLowerCase();
-  if (!['.psdd', '.sdd', '.jpc', '.nnf'].includes(format)) {
-    throw new InputError(`${path}: give a circuit whose name ends in .psdd, .jpc, .sdd or .nnf.`);
-  }
-  if (vtreePath !== undefined && (format === '.jpc' || format === '.nnf')) {
-    throw new InputError(`--vtree goes with a .psdd or .sdd circuit; ${path} has none.`);
-  }
-  const vtree = vtreePath === undefined ? undefined : readVtree(await readTextFile(vtreePath), vtreePath);
-  const text = await readTextFile(path);
-  if (format === '.psdd') return readPsdd(text, path, vtree);
-  if (format === '.sdd') return readSdd(text, path, vtree);
-  return format === '.jpc' ? readJpc(text, path) : readNnf(text, path);
+const formats = ['.psdd', '.sdd', '.jpc', '.nnf', '.fpc'] as const;
+type Format = (typeof formats)[number];
+
+/** What a circuit's file may be, for help. */
+export const circuitFormats = 'a .psdd, .jpc, .sdd, .nnf or .fpc file, or one of them as .gz';
+
+/** The format of a probabilistic circuit's file by its name; undefined for other files. */
+export function probabilisticFormat(path: string): Format | undefined {
+  const ending = extname(path.toLowerCase().replace(/\.gz$/, ''));
+  return formats.find((format) => format === ending);
 }
 
-/** Opens a table of numbers. */
+/** The bytes of a file, unpacked where they are gzip. */
+const readUnpacked = async (path: string): Promise<Uint8Array<ArrayBuffer>> =>
+  unpacked(await readBinaryFile(path), path);
+
+/**
+ * Opens a probabilistic circuit, in the format that the file's name says. With a vtree, PSDDs and SDDs are checked node by node
+ * against it, the other formats by how their products split the variables.
+ */
+export async function openCircuit(
+  path: string,
+  vtreePath: string | undefined,
+): Promise<ProbabilisticCircuit & CircuitNotes> {
+  const format = probabilisticFormat(path);
+  if (!format) throw new InputError(`${path}: give a circuit whose name ends in ${formats.join(', ')}.`);
+  const vtree = vtreePath === undefined ? undefined : readVtree(await readTextFile(vtreePath), vtreePath);
+  const bytes = await readUnpacked(path);
+  const text = (): string => new TextDecoder().decode(bytes);
+  if (format === '.psdd') return readPsdd(text(), path, vtree);
+  if (format === '.sdd') return readSdd(text(), path, vtree);
+  const circuit =
+    format === '.fpc'
+      ? await readCircuitTensors(memoryBytes(bytes), path)
+      : format === '.jpc'
+        ? readJpc(text(), path)
+        : readNnf(text(), path);
+  if (vtree) checkRespects(circuit, vtree, path);
+  return circuit;
+}
+
+/** Throws InputError unless a circuit can be written under this name. */
+export function checkCircuitName(flag: string, path: string | undefined): void {
+  if (path === undefined || /\.(jpc|fpc)$/i.test(path)) return;
+  throw new InputError(`${flag} ${path}: the name must end in .jpc or .fpc.`);
+}
+
+/** A circuit as the bytes of a file, in the format that its name says: Juice's text or the project's own. */
+export function circuitBytes(
+  path: string,
+  circuit: ProbabilisticCircuit,
+  notes: CircuitNotes = {},
+): string | Uint8Array {
+  return path.toLowerCase().endsWith('.fpc') ? writeCircuitFile(circuit, notes) : writeJpc(circuit);
+}
+
+/** Opens a table of numbers: text, or IDX images of which every pixel is a column; either may be gzip. */
 export async function openTable(path: string, limit?: number): Promise<Table> {
-  return readTable(await readTextFile(path), path, limit);
+  const bytes = await readUnpacked(path);
+  if (isIdx(bytes)) return idxTable(await readIdx(bytes, path), path, limit);
+  return readTable(new TextDecoder().decode(bytes), path, limit);
 }
 
 /** A parser of variables from 1, parted by commas; gives them from 0. */
@@ -40,21 +92,43 @@ export function variableList(flag: string): (text: string) => number[] {
   return (text) => each(text).map((variable) => variable - 1);
 }
 
+/** The parts of `variable=something` lists, by variable from 0. */
+function assignments<T>(
+  flag: string,
+  text: string,
+  example: string,
+  read: (value: string) => T | undefined,
+): Map<number, T> {
+  const result = new Map<number, T>();
+  for (const part of text.split(',')) {
+    const [, variable, value] = /^\s*(\d+)\s*=\s*(\S+)\s*$/.exec(part) ?? [];
+    const v = Number(variable) - 1;
+    const x = value === undefined ? undefined : read(value);
+    if (variable === undefined || v < 0 || x === undefined) {
+      throw new InputError(
+        `${flag} must be variable=value, parted by commas, such as ${example}; ${JSON.stringify(part.slice(0, 40))} is not.`,
+      );
+    }
+    if (result.has(v)) throw new InputError(`${flag} gives variable ${v + 1} twice.`);
+    result.set(v, x);
+  }
+  return result;
+}
+
+const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+
+const number = (text: string): number | undefined => (decimal.test(text) ? Number(text) : undefined);
+
 /** A parser of values such as `3=1,7=0`, variables from 1; gives them by variable from 0. */
 export function evidenceList(flag: string): (text: string) => Map<number, number> {
-  return (text) => {
-    const evidence = new Map<number, number>();
-    for (const part of text.split(',')) {
-      const [, variable, value] = /^\s*(\d+)\s*=\s*([+-]?[\d.]+(?:e[+-]?\d+)?)\s*$/i.exec(part) ?? [];
-      const [v, x] = [Number(variable) - 1, Number(value)];
-      if (variable === undefined || v < 0 || !Number.isFinite(x)) {
-        throw new InputError(
-          `${flag} must be variable=value, parted by commas, such as 3=1,7=0; ${JSON.stringify(part.slice(0, 40))} is not.`,
-        );
-      }
-      if (evidence.has(v)) throw new InputError(`${flag} gives variable ${v + 1} twice.`);
-      evidence.set(v, x);
-    }
-    return evidence;
-  };
+  return (text) => assignments(flag, text, '3=1,7=0', number);
+}
+
+/** A parser of likelihoods such as `3=0.2:0.8`, one number per value of the variable. */
+export function likelihoodList(flag: string): (text: string) => Map<number, number[]> {
+  return (text) =>
+    assignments(flag, text, '3=0.2:0.8', (value) => {
+      const numbers = value.split(':').map(number);
+      return numbers.every((x) => x !== undefined) ? numbers : undefined;
+    });
 }

@@ -16,11 +16,11 @@ export function addPictureOptions(command: Command): Command {
   return command
     .option('--svg <file>', 'write the picture as SVG, which follows the light or dark of its reader')
     .option('--png <file>', 'write the picture as PNG')
-    .addOption(
-      new Option('--theme <name>', 'colours of the PNG: light or dark')
-        .argParser(choice('--theme', ['light', 'dark']))
-        .default('light'),
-    );
+    .addOption(themeOption('colours of the PNG: light or dark').default('light'));
+}
+
+export function themeOption(description: string): Option {
+  return new Option('--theme <name>', description).argParser(choice('--theme', ['light', 'dark']));
 }
 
 /** Checks before the long work begins that the pictures can be written. Throws InputError as `checkOutputs`. */

@@ -1,9 +1,10 @@
+export { type Bytes, memoryBytes } from './bytes.js';
 export * from './circuit/index.js';
 export * from './data/index.js';
 export * from './discovery/index.js';
 export { InputError } from './errors.js';
 export { type Device, MemoryError } from './kernels/index.js';
-export { nearest } from './nearest.js';
+export { findNamed, nearest } from './nearest.js';
 export * from './nn/index.js';
 export * from './probabilistic/index.js';
 export * from './sparse/index.js';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { editDistance, nearest } from './nearest.js';
+import { InputError } from './errors.js';
+import { editDistance, findNamed, nearest } from './nearest.js';
 
 describe('editDistance', () => {
   it('counts insertions, deletions, replacements and swaps', () => {
@@ -40,4 +41,15 @@ describe('nearest', () => {
     expect(nearest('', names)).toBeUndefined();
     expect(nearest('pronoun', [])).toBeUndefined();
   });
+});
+
+it('an item is found by its name, or the nearest name and all of them are told', () => {
+  const items = [{ name: 'pronoun' }, { name: 'quote' }];
+  const find = (name: string) => findNamed('task', name, items, (item) => item.name, '; or a file');
+  expect(find('quote')).toBe(items[1]);
+  expect(() => find('qoute')).toThrow(InputError);
+  expect(() => find('qoute')).toThrow(
+    'There is no task "qoute". Did you mean "quote"? The tasks are pronoun, quote; or a file.',
+  );
+  expect(() => find('weather')).toThrow('There is no task "weather". The tasks are pronoun, quote; or a file.');
 });

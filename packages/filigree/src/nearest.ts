@@ -1,3 +1,5 @@
+import { InputError } from './errors.js';
+
 /**
  * Number of single-letter insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`
  * (optimal string alignment distance), on lower-cased text.
@@ -41,4 +43,24 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     }
   }
   return best;
+}
+
+/**
+ * The item of this name. Throws InputError, with the nearest name and all there are, when there is none.
+ * @param kind what an item is called, in the singular
+ * @param more added to the list of names
+ */
+export function findNamed<T>(
+  kind: string,
+  name: string,
+  items: readonly T[],
+  nameOf: (item: T) => string,
+  more = '',
+): T {
+  const found = items.find((item) => nameOf(item) === name);
+  if (found !== undefined) return found;
+  const names = items.map(nameOf);
+  const near = nearest(name, names);
+  const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
+  throw new InputError(`There is no ${kind} "${name}".${hint} The ${kind}s are ${names.join(', ')}${more}.`);
 }

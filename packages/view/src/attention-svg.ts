@@ -12,6 +12,8 @@ export interface HeadPattern {
 
 /** How to draw patterns. */
 export interface AttentionSvgOptions {
+  /** Width in CSS pixels that heads beside each other may take; 900 unless given. */
+  readonly width?: number;
   /** Heads beside each other; what fits unless given. */
   readonly columns?: number;
   /** One line that says what is drawn, written above. */
@@ -39,7 +41,7 @@ const longestLabel = 12;
 const characterWidth = 5.8;
 /** Least height of a cell beside which its token can be written. */
 const readable = 9;
-const aim = 900;
+const usualWidth = 900;
 const gap = 26;
 
 /**
@@ -62,7 +64,7 @@ export function attentionSvg(
   const names = tokens.map((token) => cut(token, longestLabel));
   const named = cell >= readable;
   const reach = named ? Math.max(0, ...names.map((name) => name.length)) * characterWidth + 10 : 0;
-  const across = options.columns ?? Math.max(1, Math.floor((aim - reach) / (side + gap)));
+  const across = options.columns ?? Math.max(1, Math.floor(((options.width ?? usualWidth) - reach) / (side + gap)));
   const columns = Math.max(1, Math.min(across, heads.length));
   const lines = Math.ceil(heads.length / columns);
   const caption = heads.some(({ note }) => note) ? 34 : 20;

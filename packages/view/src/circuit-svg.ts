@@ -19,6 +19,7 @@ export interface CircuitSvgOptions {
   readonly styled?: boolean;
 }
 
+const unscoredWidth = 1.2;
 const legendHeight = 34;
 const legendWidth = 330;
 
@@ -33,6 +34,9 @@ ${drawingTheme('circuit')}
 .circuit .positive{stroke:var(${colorNames.positive})}
 .circuit .edge.off{display:none}
 .circuit .box{fill:var(--paper);stroke:var(--line);stroke-width:1.2}
+.circuit .worth{stroke:none}
+.circuit .worth.negative{fill:var(${colorNames.negative})}
+.circuit .worth.positive{fill:var(${colorNames.positive})}
 .circuit .end .box{fill:var(--ink);stroke:var(--ink)}
 .circuit .name{fill:var(--ink);font-size:12px;font-weight:600;text-anchor:middle}
 .circuit .end .name{fill:var(--paper)}
@@ -44,7 +48,8 @@ ${drawingTheme('circuit')}
 `;
 
 /**
- * Draws a circuit as an SVG element: computation rises from the bottom to the top; a line's width grows with |score|, blue lines help the behaviour (negative score), orange ones hurt it; q, k, v mark which input of a head a line
+ * Draws a circuit as an SVG element: computation rises from the bottom to the top; a line's width grows with |score|, blue lines help the behaviour (negative score), orange ones hurt it; in a circuit of nodes or neurons
+ * the boxes have these colours, the stronger the larger the node's |score| (of neurons, their sum); q, k, v mark which input of a head a line
  * feeds. Hovering shows names and scores. Each line has class `edge` and `data-edge`, the edge's place in `options.edges`;
  * each node class `node` and `data-node`, its index in the circuit.
  */
@@ -73,7 +78,12 @@ export function circuitSvg(circuit: Circuit, options: CircuitSvgOptions = {}): s
     active.add(`${edges.target[e]}`);
     active.add(`${edges.target[e]} ${edges.port[e]}`);
   }
-  const boxes = plan.nodes.map((node) => nodeSvg(node, nodes.id[node.index], nodes.kind[node.index], active));
+  const worths = nodeWorths(circuit);
+  const most = plan.nodes.reduce((top, { index }) => Math.max(top, Math.abs(worths?.[index] ?? 0)), 0);
+  const boxes = plan.nodes.map((node) => {
+    const worth = worths?.[node.index] ?? null;
+    return nodeSvg(node, nodeName(circuit, node.index, worth), nodes.kind[node.index], active, worth, most);
+  });
 
   // Under the lines, a dot holds the place of a node that is not visible.
   const dots = plan.nodes.map(({ x, y }) => `<circle class="dot" cx="${px(x)}" cy="${px(y)}" r="2"/>`);
@@ -88,7 +98,7 @@ export function circuitSvg(circuit: Circuit, options: CircuitSvgOptions = {}): s
     `<g>${dots.join('')}</g>`,
     `<g class="edges">${lines.join('')}</g>`,
     `<g class="nodes">${boxes.join('')}</g>`,
-    legend ? legendSvg(width / 2 - shift, plan.height + legendHeight / 2) : '',
+    legend ? legendSvg(width / 2 - shift, plan.height + legendHeight / 2, worths !== undefined) : '',
     '</svg>',
   ].join('');
 }
@@ -106,30 +116,57 @@ export function edgeName({ nodes, edges }: Circuit, e: number): string {
   return `${nodes.label[edges.source[e]]} → ${nodes.label[edges.target[e]]}${port}`;
 }
 
-function strokeWidth(score: number | null, largest: number): number {
-  return largest > 0 ? 0.5 + (4.5 * Math.abs(score ?? 0)) / largest : 1.5;
+/** Scores of nodes in a circuit of nodes, of neurons their sums; undefined in one of edges. */
+function nodeWorths({ level, nodes }: Circuit): (number | null)[] | undefined {
+  if (level === 'node') return nodes.score;
+  if (level !== 'neuron') return undefined;
+  return nodes.neuronScores?.map((own) => own?.reduce<number>((sum, score) => sum + (score ?? 0), 0) ?? null);
 }
 
-function nodeSvg(node: PlacedNode, id: string, kind: string, active: Set<string>): string {
+/** What pointing at a node says. */
+function nodeName({ nodes }: Circuit, n: number, worth: number | null): string {
+  const own = nodes.neurons?.[n];
+  const features = own ? `, ${own.filter(Boolean).length} of ${own.length} neurons` : '';
+  return `${nodes.id[n]}${worth === null ? '' : `: ${figure(worth)}`}${features}`;
+}
+
+function strokeWidth(score: number | null, largest: number): number {
+  return largest > 0 ? 0.5 + (4.5 * Math.abs(score ?? 0)) / largest : unscoredWidth;
+}
+
+function nodeSvg(
+  node: PlacedNode,
+  name: string,
+  kind: string,
+  active: Set<string>,
+  worth: number | null,
+  most: number,
+): string {
   const { index, x, y, width, height, text, ports } = node;
   const on = active.has(`${index}`);
   const end = kind === 'input' || kind === 'logits' ? ' end' : '';
+  const place = `x="${px(x - width / 2)}" y="${px(y - height / 2)}" width="${px(width)}" height="${px(height)}" rx="7"`;
   const marks = ports.map((port) => {
     const off = active.has(`${index} ${port}`) ? '' : ' off';
     return `<text class="port${off}" data-port="${safe(port)}" x="${px(x + portOffset(node, port))}" y="${px(y + height / 2 - 5)}">${safe([...port].slice(0, 2).join(''))}</text>`;
   });
   return [
-    `<g class="node${end}${on ? '' : ' off'}" data-node="${index}"><title>${safe(id)}</title>`,
-    `<rect class="box" x="${px(x - width / 2)}" y="${px(y - height / 2)}" width="${px(width)}" height="${px(height)}" rx="7"/>`,
+    `<g class="node${end}${on ? '' : ' off'}" data-node="${index}"><title>${safe(name)}</title>`,
+    `<rect class="box" ${place}/>`,
+    worth && !end
+      ? `<rect class="worth ${worth < 0 ? 'negative' : 'positive'}" ${place} fill-opacity="${(0.06 + (0.44 * Math.abs(worth)) / most).toFixed(2)}"/>`
+      : '',
     `<text class="name" x="${px(x)}" y="${px(ports.length ? y - height / 2 + 15 : y + 4.2)}">${safe(text)}</text>`,
     marks.join(''),
     '</g>',
   ].join('');
 }
 
-function legendSvg(middle: number, y: number): string {
+function legendSvg(middle: number, y: number, boxes: boolean): string {
   const line = (x: number, sign: string, width: number) =>
-    `<path class="edge ${sign}" stroke-width="${width}" d="M${px(x)},${px(y)}h22"/>`;
+    boxes
+      ? `<rect class="worth ${sign || 'negative'}" x="${px(x)}" y="${px(y - 5)}" width="22" height="10" rx="3" fill-opacity="${width / 8}"/>`
+      : `<path class="edge ${sign}" stroke-width="${width}" d="M${px(x)},${px(y)}h22"/>`;
   const key = (x: number, text: string) => `<text class="key" x="${px(x)}" y="${px(y + 4)}">${text}</text>`;
   const x = middle - legendWidth / 2 + 8;
   return [

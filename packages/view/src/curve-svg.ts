@@ -24,6 +24,8 @@ export interface CurveSvgOptions {
   readonly height?: number;
   /** A size to mark. */
   readonly marker?: number;
+  /** What sizes count: `edge` unless given. */
+  readonly unit?: string;
   /** One line that says what is drawn, for those who cannot see it. */
   readonly title?: string;
   /** Carries its own style, so that the SVG can stand alone (default true). The style is `curveStyle`. */
@@ -53,7 +55,7 @@ const left = 46;
 const right = 16;
 
 /** Where values lie in a plot. */
-interface Frame {
+export interface Frame {
   readonly width: number;
   readonly height: number;
   readonly from: number;
@@ -72,17 +74,18 @@ interface Frame {
  */
 export function curveSvg(curve: Curve, options: CurveSvgOptions = {}): string {
   const width = options.width ?? 620;
+  const unit = options.unit ?? 'edge';
   const frame = frameOf(curve, width, options.height ?? Math.max(240, Math.round(width * 0.56)), options.marker);
   const { height } = frame;
   const random = curve.random;
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" class="curve" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${safe(options.title ?? 'Faithfulness against number of edges')}" data-from="${frame.from}" data-to="${frame.to}" data-left="${left}" data-right="${width - right}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" class="curve" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${safe(options.title ?? `Faithfulness against number of ${unit}s`)}" data-from="${frame.from}" data-to="${frame.to}" data-left="${left}" data-right="${width - right}">`,
     (options.styled ?? true) ? `<style>${curveStyle}</style>` : '',
-    axes(frame),
+    plotAxes(frame, unit),
     random ? band(frame, curve.sizes, curve.randomLow, curve.randomHigh, 'random band') : '',
     band(frame, curve.sizes, curve.low, curve.high, 'band'),
-    random ? series(frame, curve.sizes, random, 'random', 'random circuits') : '',
-    series(frame, curve.sizes, curve.faithfulness, '', 'faithfulness'),
+    random ? series(frame, curve.sizes, random, 'random', 'random circuits', unit) : '',
+    series(frame, curve.sizes, curve.faithfulness, '', 'faithfulness', unit),
     keys(frame, random !== undefined),
     options.marker === undefined ? '' : markerSvg(frame, options.marker),
     '</svg>',
@@ -90,13 +93,27 @@ export function curveSvg(curve: Curve, options: CurveSvgOptions = {}): string {
 }
 
 function frameOf(curve: Curve, width: number, height: number, marker?: number): Frame {
-  const shown = curve.sizes.flatMap((size, i) => (size >= 1 ? [i] : []));
-  const sizes = [...shown.map((i) => curve.sizes[i]), ...(marker !== undefined && marker >= 1 ? [marker] : [])];
+  const { sizes, faithfulness, low, high, random, randomLow, randomHigh } = curve;
+  const columns = [faithfulness, low, high, random, randomLow, randomHigh].flatMap((values) =>
+    values ? [{ sizes, values }] : [],
+  );
+  return plotFrame(columns, width, height, marker === undefined ? [] : [marker]);
+}
+
+/** A frame that holds all values that can be drawn, 0 and 1, and further sizes. */
+export function plotFrame(
+  columns: readonly { readonly sizes: readonly number[]; readonly values: readonly number[] }[],
+  width: number,
+  height: number,
+  further: readonly number[] = [],
+): Frame {
+  const sizes = [...columns.flatMap((column) => [...column.sizes]), ...further].filter((size) => size >= 1);
   let low = 0;
   let high = 1;
-  const { faithfulness, low: under, high: over, random, randomLow, randomHigh } = curve;
-  for (const column of [faithfulness, under, over, random, randomLow, randomHigh]) {
-    for (const value of shown.map((i) => column?.[i] ?? Number.NaN).filter(Number.isFinite)) {
+  for (const column of columns) {
+    for (const [i, size] of column.sizes.entries()) {
+      const value = column.values[i];
+      if (!(size >= 1) || !Number.isFinite(value)) continue;
       low = Math.min(low, value);
       high = Math.max(high, value);
     }
@@ -104,8 +121,11 @@ function frameOf(curve: Curve, width: number, height: number, marker?: number): 
   const room = 0.05 * (high - low);
   low -= room;
   high += room;
-  const from = sizes.length ? Math.min(...sizes) : 1;
-  const to = Math.max(sizes.length ? Math.max(...sizes) : 1, from * 1.5);
+  const from = sizes.reduce((a, b) => Math.min(a, b), sizes[0] ?? 1);
+  const to = Math.max(
+    sizes.reduce((a, b) => Math.max(a, b), 1),
+    from * 1.5,
+  );
   return {
     width,
     height,
@@ -118,7 +138,8 @@ function frameOf(curve: Curve, width: number, height: number, marker?: number): 
   };
 }
 
-function axes(frame: Frame): string {
+/** Grid, ticks and their labels. */
+export function plotAxes(frame: Frame, unit: string): string {
   const { width, height, x, y } = frame;
   const parts: string[] = [];
   for (const value of ticks(frame.low, frame.high)) {
@@ -140,7 +161,7 @@ function axes(frame: Frame): string {
     );
   }
   parts.push(
-    `<text x="${px((left + width - right) / 2)}" y="${height - 8}" text-anchor="middle">number of edges</text>`,
+    `<text x="${px((left + width - right) / 2)}" y="${height - 8}" text-anchor="middle">number of ${safe(unit)}s</text>`,
   );
   return `<g class="axes">${parts.join('')}</g>`;
 }
@@ -177,7 +198,7 @@ function sizeTicks({ from, to, width }: Frame): number[] {
 }
 
 /** Runs of neighbouring entries that can be drawn. */
-function runs(sizes: readonly number[], ...columns: (readonly number[])[]): number[][] {
+export function plotRuns(sizes: readonly number[], ...columns: (readonly number[])[]): number[][] {
   const found: number[][] = [[]];
   sizes.forEach((size, i) => {
     if (size >= 1 && columns.every((column) => Number.isFinite(column[i]))) found.at(-1)!.push(i);
@@ -194,7 +215,7 @@ function band(
   name: string,
 ): string {
   if (!low || !high) return '';
-  return runs(sizes, low, high)
+  return plotRuns(sizes, low, high)
     .map((run) => {
       const there = run.map((i) => `${px(x(sizes[i]))},${px(y(high[i]))}`);
       const back = [...run].reverse().map((i) => `${px(x(sizes[i]))},${px(y(low[i]))}`);
@@ -203,14 +224,21 @@ function band(
     .join('');
 }
 
-function series(frame: Frame, sizes: readonly number[], values: readonly number[], name: string, what: string): string {
+function series(
+  frame: Frame,
+  sizes: readonly number[],
+  values: readonly number[],
+  name: string,
+  what: string,
+  unit: string,
+): string {
   const { x, y } = frame;
-  const all = runs(sizes, values);
+  const all = plotRuns(sizes, values);
   const lines = all.map(
     (run) => `<path class="${name} line" d="M${run.map((i) => `${px(x(sizes[i]))},${px(y(values[i]))}`).join('L')}"/>`,
   );
   const points = all.flat().map((i) => {
-    const title = `${count(sizes[i])} ${sizes[i] === 1 ? 'edge' : 'edges'}: ${what} ${figure(values[i])}`;
+    const title = `${count(sizes[i])} ${safe(unit)}${sizes[i] === 1 ? '' : 's'}: ${what} ${figure(values[i])}`;
     return `<circle class="${name} point" cx="${px(x(sizes[i]))}" cy="${px(y(values[i]))}" r="${name ? 2.5 : 4}"><title>${title}</title></circle>`;
   });
   return `<g>${lines.join('')}${points.join('')}</g>`;

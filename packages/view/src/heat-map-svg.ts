@@ -25,6 +25,8 @@ export interface HeatMapSvgOptions {
   readonly columnTitle?: string;
   /** The number that gets the strongest colour, at either sign; the largest size there is unless given. */
   readonly limit?: number;
+  /** Width in CSS pixels that the cells may take, as far as they stay legible; 720 unless given. Cells with words keep their width. */
+  readonly width?: number;
   /** What the two ends of the scale mean. */
   readonly negative?: string;
   readonly positive?: string;
@@ -48,6 +50,7 @@ ${drawingTheme('heat')}
 .heat .number{font-variant-numeric:tabular-nums}
 `;
 
+const usualWidth = 720;
 const wordWidth = 58;
 const longestLabel = 16;
 /** Width of a character of the labels' size, on the safe side for most typefaces. */
@@ -70,7 +73,7 @@ export function heatMapSvg(map: HeatMap, options: HeatMapSvgOptions = {}): strin
   }
   const sizes = values.filter(Number.isFinite).map(Math.abs);
   const largest = options.limit ?? sizes.reduce((a, b) => Math.max(a, b), 0);
-  const cell = cellSize(columns.length, texts !== undefined);
+  const cell = cellSize(columns.length, texts !== undefined, options.width ?? usualWidth);
   const columnTexts = columns.map((label) => cut(textOf(label), longestLabel));
   // Names that are wider than their cells lean.
   const lean = columnTexts.some((text) => text.length * characterWidth > cell.width - 3);
@@ -116,9 +119,9 @@ export function heatMapSvg(map: HeatMap, options: HeatMapSvgOptions = {}): strin
 }
 
 /** Cells with words are wide; others are as large as keeps the drawing of a page's width. */
-function cellSize(columns: number, words: boolean): { width: number; height: number } {
+function cellSize(columns: number, words: boolean, width: number): { width: number; height: number } {
   if (words) return { width: wordWidth, height: 24 };
-  const side = Math.max(8, Math.min(28, 720 / Math.max(1, columns)));
+  const side = Math.max(8, Math.min(28, width / Math.max(1, columns)));
   return { width: side, height: Math.max(14, Math.min(24, side)) };
 }
 

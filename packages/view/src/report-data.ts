@@ -1,7 +1,7 @@
 import type { Circuit } from 'filigree';
-import { strongestFirst } from './circuit-svg.js';
 import type { Curve } from './curve-svg.js';
 import { count, decimal } from './markup.js';
+import { type Units, unitsOf } from './report-units.js';
 
 /** An example pair and what the model made of it. */
 export interface ReportExample {
@@ -14,16 +14,27 @@ export interface ReportExample {
   readonly corruptDifference: number;
 }
 
+/** Pictures beside the circuit, under a heading of their own. */
+export interface ReportFigure {
+  readonly heading: string;
+  /** How to read them. */
+  readonly note: string;
+  /** Drawings of this package, made without a style of their own, for wide pages, and for narrow ones where those get others. */
+  readonly wide: readonly string[];
+  readonly narrow?: readonly string[];
+}
+
 /** What a report tells of. */
 export interface ReportInput {
   readonly circuit: Circuit;
   readonly curve: Curve;
   readonly examples: readonly ReportExample[];
+  readonly figures?: readonly ReportFigure[];
   /** The command line that makes the circuit again. */
   readonly command: string;
-  /** How edges are ranked: by |score| (default) or the most helpful, that is the most negative score, first. */
+  /** How edges, nodes or neurons are ranked: by |score| (default) or the most helpful, that is the most negative score, first. */
   readonly ranking?: 'abs' | 'signed';
-  /** Number of edges of the whole model; the circuit's own number unless given. */
+  /** Number of edges of the whole model; the circuit's own number unless given. Of nodes and neurons the circuit says all. */
   readonly totalEdges?: number;
   /** Faithfulness of the kept edges, and its bootstrap interval; read off the curve at their number unless given. */
   readonly faithfulness?: number;
@@ -43,10 +54,13 @@ export interface Step {
 
 /** What the page draws, worked out once for the markup and for its script. */
 export interface ReportData {
+  readonly units: Units;
   /** Indices of the edges held by the page, in rank order. */
   readonly drawn: readonly number[];
   /** Rank of each, from 1. */
   readonly rank: readonly number[];
+  /** The place of the slider from which on each is shown. */
+  readonly joins: readonly number[];
   readonly total: number;
   readonly keptCount: number;
   readonly faithfulness: number | undefined;
@@ -62,37 +76,52 @@ export interface ReportData {
 export function reportData(input: ReportInput): ReportData {
   const { circuit, curve } = input;
   const { edges } = circuit;
-  const ranked = input.ranking === 'signed' ? mostHelpfulFirst(circuit) : strongestFirst(circuit);
+  const units = unitsOf(circuit, input.ranking ?? 'abs');
+  const ofEdges = units.name === 'edge';
   const limit = input.limit ?? 5000;
   const drawn: number[] = [];
   const rank: number[] = [];
-  ranked.forEach((e, i) => {
+  units.edges.forEach((e, i) => {
     if (i >= limit && !edges.kept[e]) return;
     drawn.push(e);
     rank.push(i + 1);
   });
-  const keptCount = edges.kept.filter(Boolean).length;
+  const joins = drawn.map((e, place) => (ofEdges ? place + 1 : units.joins(e)));
+  const keptCount = units.kept;
   const measured = curve.sizes.indexOf(keptCount);
   const at = (column: readonly number[] | undefined) => finite(measured >= 0 ? column?.[measured] : undefined);
   const [low, high] = [at(curve.low), at(curve.high)];
   const faithfulness =
     finite(input.faithfulness) ?? finite(circuit.provenance.metrics['faithfulness']) ?? at(curve.faithfulness);
 
-  const slides = drawn.length > keptCount && drawn.every((e) => edges.score[e] !== null);
-  const most = Math.min(limit, ranked.length);
+  const scored = ofEdges
+    ? drawn.every((e) => edges.score[e] !== null)
+    : units.ranked.every(({ score }) => score !== null);
+  const slides = scored && (ofEdges ? drawn.length : units.total) > keptCount;
+  // As far as the page holds all edges of a size.
+  const missing = units.edges.find((e, i) => i >= limit && !edges.kept[e]);
+  const most = ofEdges
+    ? Math.min(limit, units.total)
+    : missing === undefined
+      ? units.total
+      : Math.max(keptCount, units.joins(missing) - 1);
   const sizes = slides ? sliderSizes(most, [keptCount, ...curve.sizes]) : [];
-  const of = count(input.totalEdges ?? ranked.length);
+  const total = ofEdges ? (input.totalEdges ?? units.total) : units.total;
   const text = (size: number, value: number | undefined, about: string) =>
-    `${count(size)} of ${of} edges` + (value === undefined ? '' : `, faithfulness ${about}${decimal(value)}`);
+    `${count(size)} of ${count(total)} ${units.name}s` +
+    (value === undefined ? '' : `, faithfulness ${about}${decimal(value)}`);
   const steps = sizes.map((size): Step => {
     const exact = curve.sizes.includes(size);
-    return { size, text: text(size, interpolate(curve, size), exact ? '' : 'about '), opacity: edgeOpacity(size) };
+    const lines = ofEdges ? size : joins.filter((from) => from <= size).length;
+    return { size, text: text(size, interpolate(curve, size), exact ? '' : 'about '), opacity: edgeOpacity(lines) };
   });
-  const top = drawn.every((e, place) => edges.kept[e] === place < keptCount);
+  const top = drawn.every((e, place) => edges.kept[e] === joins[place] <= keptCount);
   return {
+    units,
     drawn,
     rank,
-    total: input.totalEdges ?? ranked.length,
+    joins,
+    total,
     keptCount,
     faithfulness,
     interval: input.interval ?? (low !== undefined && high !== undefined ? [low, high] : undefined),
@@ -101,16 +130,11 @@ export function reportData(input: ReportInput): ReportData {
     found: {
       size: keptCount,
       text: text(keptCount, faithfulness, ''),
-      opacity: edgeOpacity(keptCount),
+      opacity: edgeOpacity(ofEdges ? keptCount : edges.kept.filter(Boolean).length),
       step: Math.max(0, sizes.indexOf(keptCount)),
       top,
     },
   };
-}
-
-function mostHelpfulFirst({ edges }: Circuit): number[] {
-  const value = (e: number) => edges.score[e] ?? Number.POSITIVE_INFINITY;
-  return edges.source.map((_, e) => e).sort((a, b) => (value(a) === value(b) ? a - b : value(a) - value(b)));
 }
 
 /** Every size up to 40, then steps of about 4 %, and the sizes asked for. */

@@ -3,15 +3,16 @@ import { count, decimal, safe } from './markup.js';
 import type { ReportData, ReportExample, ReportInput } from './report-data.js';
 
 const shownExamples = 6;
+const columnNames = { edge: 'Edges', node: 'Nodes', neuron: 'Neurons' };
 
 /** The curve, drawn for wide and for narrow pages, beside its table. */
 export function curveSection({ curve }: ReportInput, data: ReportData): string {
   if (!curve.sizes.length) return '';
   const draw = (width: number, height: number) =>
-    curveSvg(curve, { width, height, marker: data.keptCount, styled: false });
+    curveSvg(curve, { width, height, marker: data.keptCount, unit: data.units.name, styled: false });
   return `<section aria-labelledby="curve-title">
 <h2 id="curve-title">How faithful at which size</h2>
-<p class="note">1 is the whole model, 0 is the model with every edge cut. Grey: random circuits of equal size. Shaded: bootstrap intervals. The upright line marks the size shown above.</p>
+<p class="note">1 is the whole model, 0 is the model with every ${data.units.name} cut. Grey: random circuits of equal size. Shaded: bootstrap intervals. The upright line marks the size shown above.</p>
 <div class="pair">
 <div class="panel plot"><div class="wide">${draw(620, 380)}</div><div class="narrow">${draw(330, 270)}</div></div>
 <div class="panel scroll">${curveTable(curve, data)}</div>
@@ -19,10 +20,15 @@ export function curveSection({ curve }: ReportInput, data: ReportData): string {
 </section>`;
 }
 
-function curveTable(curve: ReportInput['curve'], { keptCount }: ReportData): string {
+function curveTable(curve: ReportInput['curve'], { keptCount, units }: ReportData): string {
   const { low, high, random } = curve;
   const cell = (text: string) => `<td class="number">${text}</td>`;
-  const heads = ['Edges', 'Faithfulness', ...(low && high ? ['Interval'] : []), ...(random ? ['Random'] : [])];
+  const heads = [
+    columnNames[units.name],
+    'Faithfulness',
+    ...(low && high ? ['Interval'] : []),
+    ...(random ? ['Random'] : []),
+  ];
   const rows = curve.sizes.map((size, i) => {
     const cells = [cell(count(size)), cell(decimal(curve.faithfulness[i]))];
     if (low && high) cells.push(cell(`${decimal(low[i])} to ${decimal(high[i])}`));
@@ -30,6 +36,22 @@ function curveTable(curve: ReportInput['curve'], { keptCount }: ReportData): str
     return `<tr data-size="${size}"${size === keptCount ? ' class="present"' : ''}>${cells.join('')}</tr>`;
   });
   return `<table><thead><tr>${heads.map((head) => `<th class="number" scope="col">${head}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
+}
+
+/** Pictures under headings of their own, other ones for narrow pages where there are such. */
+export function figureSections({ figures = [] }: ReportInput): string {
+  return figures
+    .map(({ heading, note, wide, narrow }, i) => {
+      const drawings = (which: string, all: readonly string[]) =>
+        `<div class="drawings ${which}">${all.map((svg) => `<div class="drawing">${svg}</div>`).join('')}</div>`;
+      const both = narrow ? drawings('wide', wide) + drawings('narrow', narrow) : drawings('', wide);
+      return `<section aria-labelledby="figure-${i}">
+<h2 id="figure-${i}">${safe(heading)}</h2>
+<p class="note">${safe(note)}</p>
+<div class="panel">${both}</div>
+</section>`;
+    })
+    .join('\n');
 }
 
 /** Example pairs, the words that differ marked, and which answer the model prefers. */

@@ -1,6 +1,6 @@
 /**
  * The page's script, plain JavaScript. It reads the JSON of the element `report-data`:
- * `{steps:[{size,text,opacity}], found, foundText, source, target, port, rank, kept, reroute: [[place, path]], inputs, outputs}`, columns by an edge's place in
+ * `{steps:[{size,text,opacity}], found, source, target, port, rank (null where edges have none), joins, kept, reroute: [[place, path]], inputs, outputs}`, columns by an edge's place in
  * rank order. It shows and hides what `circuitSvg` drew and draws nothing itself.
  */
 export const reportScript = `
@@ -10,13 +10,15 @@ export const reportScript = `
   const edges = [...svg.querySelectorAll('.edge')].sort((a, b) => a.dataset.edge - b.dataset.edge);
   const nodes = [...svg.querySelectorAll('.node')];
   const nodeAt = new Map(nodes.map((node) => [+node.dataset.node, node]));
-  const rows = [...document.querySelectorAll('.list li[data-edge]')];
+  const rows = [...document.querySelectorAll('.list li[data-edge],.list li[data-node]')];
   const rest = document.querySelector('.list .rest');
   const slider = document.getElementById('size');
   const output = document.getElementById('size-text');
   const reset = document.getElementById('size-reset');
   const tip = document.querySelector('.tip');
   let shown = data.kept.map(Boolean);
+  // The slider's size; null for the circuit as found.
+  let size = null;
   let chosen = null;
 
   // The page has its own tip, so the browser's must not appear as well.
@@ -67,10 +69,11 @@ export const reportScript = `
     }
     let listed = 0;
     for (const row of rows) {
-      row.hidden = !shown[row.dataset.edge];
+      const { edge, joins, kept } = row.dataset;
+      row.hidden = !(edge !== undefined ? shown[edge] : size === null ? kept === '1' : joins <= size);
       if (!row.hidden) listed++;
     }
-    const more = shown.filter(Boolean).length - listed;
+    const more = (size === null ? data.found.size : size) - listed;
     rest.hidden = more === 0;
     rest.textContent = 'and ' + more.toLocaleString('en') + ' weaker';
     choose(chosen !== null && on.has(chosen) ? chosen : null);
@@ -83,11 +86,20 @@ export const reportScript = `
       node.classList.toggle('hot', hotNodes.has(n));
       node.classList.toggle('chosen', n === chosen);
     }
-    for (const row of rows) row.classList.toggle('hot', hotEdges.has(+row.dataset.edge));
+    for (const row of rows) {
+      const { edge, node } = row.dataset;
+      row.classList.toggle('hot', edge !== undefined ? hotEdges.has(+edge) : hotEdges.size > 0 && +node === lit);
+    }
   };
 
+  // The node whose neighbours are lit, and the one that was chosen to stay so.
+  let lit = null;
   const choose = (n) => {
     chosen = n;
+    around(n);
+  };
+  const around = (n) => {
+    lit = n;
     const hotEdges = new Set();
     const hotNodes = new Set(n === null ? [] : [n]);
     if (n !== null) {
@@ -100,7 +112,10 @@ export const reportScript = `
     light(hotEdges, hotNodes);
   };
 
-  const point = (e) => light(new Set([e]), new Set([data.source[e], data.target[e]]));
+  const point = (e) => {
+    lit = null;
+    light(new Set([e]), new Set([data.source[e], data.target[e]]));
+  };
 
   const say = (text, x, y) => {
     tip.textContent = text;
@@ -113,7 +128,7 @@ export const reportScript = `
     tip.hidden = true;
     choose(chosen);
   };
-  const edgeText = (e) => names.get(edges[e]) + ' \\u00b7 rank ' + data.rank[e].toLocaleString('en') + (edges[e].classList.contains('loose') ? ' \\u00b7 on no path from input to logits' : '');
+  const edgeText = (e) => names.get(edges[e]) + (data.rank ? ' \\u00b7 rank ' + data.rank[e].toLocaleString('en') : '') + (edges[e].classList.contains('loose') ? ' \\u00b7 on no path from input to logits' : '');
 
   const nodeText = (n) => {
     const degree = (ends) => ends.filter((end, e) => shown[e] && end === n).length.toLocaleString('en');
@@ -159,11 +174,12 @@ export const reportScript = `
     }
   });
   for (const row of rows) {
-    const e = +row.dataset.edge;
+    const { edge, node } = row.dataset;
     const start = () => {
-      point(e);
+      if (edge !== undefined) point(+edge);
+      else around(+node);
       const box = row.getBoundingClientRect();
-      say(edgeText(e), box.left, box.bottom - 12);
+      say(edge !== undefined ? edgeText(+edge) : nodeText(+node), box.left, box.bottom - 12);
     };
     row.addEventListener('pointerenter', start);
     row.addEventListener('focus', start);
@@ -188,23 +204,25 @@ export const reportScript = `
   };
 
   if (slider) {
-    const set = (text, size, opacity) => {
+    const set = (text, marked, opacity) => {
       output.textContent = text;
       slider.setAttribute('aria-valuetext', text);
       svg.style.setProperty('--edge-opacity', opacity);
-      mark(size);
+      mark(marked);
       show();
     };
     slider.addEventListener('input', () => {
       const step = data.steps[slider.value];
-      shown = data.kept.map((_, e) => e < step.size);
       const found = +slider.value === data.found.step && data.found.top;
+      size = step.size;
+      shown = data.joins.map((from) => from <= size);
       reset.hidden = found;
       route(found);
       set(step.text, step.size, step.opacity);
     });
     reset.addEventListener('click', () => {
       shown = data.kept.map(Boolean);
+      size = null;
       slider.value = data.found.step;
       reset.hidden = true;
       route(true);

@@ -1,13 +1,15 @@
+import { attentionStyle } from './attention-svg.js';
 import { circuitStyle } from './circuit-svg.js';
 import { colorNames, colorVariables } from './colors.js';
 import { curveStyle } from './curve-svg.js';
+import { heatMapStyle } from './heat-map-svg.js';
 
 /** Style of the report page. The drawings take the page's colours, so that page and drawing change theme together. */
 export const reportStyle = `
 :root{color-scheme:light dark;${colorVariables('light')}--page:#fbfbfa;--paper:#fff;--ink:#1b1f24;--muted:#626a74;--line:#d5d9de;--soft:#eef0f2;--mark:#dbe9f6}
 @media (prefers-color-scheme:dark){:root{${colorVariables('dark')}--page:#101317;--paper:#171b20;--ink:#e7eaee;--muted:#98a1ac;--line:#39414b;--soft:#21272e;--mark:#1f3a54}}
-${circuitStyle}${curveStyle}
-.circuit,.curve{--paper:inherit;--ink:inherit;--muted:inherit;--line:inherit}
+${circuitStyle}${curveStyle}${heatMapStyle}${attentionStyle}
+.circuit,.curve,.heat,.attention{--paper:inherit;--ink:inherit;--muted:inherit;--line:inherit}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-text-size-adjust:100%}
 main{max-width:1080px;margin:0 auto;padding:48px 24px 72px}
@@ -43,6 +45,7 @@ section{margin-top:56px}
 .legend span{display:inline-flex;align-items:center;gap:8px}
 .legend i{display:inline-block;width:22px;border-top:3px solid var(${colorNames.neutral})}
 .legend .helps{border-color:var(${colorNames.negative})}.legend .hurts{border-color:var(${colorNames.positive})}.legend .loose{border-top:2px dashed var(${colorNames.neutral})}
+.legend.boxes .helps,.legend.boxes .hurts{height:11px;border:0;border-radius:3px;opacity:.6;background:var(${colorNames.negative})}.legend.boxes .hurts{background:var(${colorNames.positive})}
 .circuit .edge{stroke-opacity:var(--edge-opacity,.8)}
 .circuit .loose{stroke-dasharray:3 4}
 .circuit .node{cursor:pointer}
@@ -57,6 +60,10 @@ section{margin-top:56px}
 .plot{padding:16px}
 .plot svg{display:block;width:100%;height:auto}
 .plot .narrow{display:none}
+.drawings{display:flex;flex-wrap:wrap;gap:20px 28px;padding:18px 20px;align-items:start}
+.drawings.narrow{display:none}
+.drawing{overflow-x:auto;max-width:100%}
+.drawing svg{display:block}
 table{border-collapse:collapse;width:100%;font-size:.875rem}
 th{font-weight:600;text-align:left;color:var(--muted);font-size:.8125rem}
 th.number{text-align:right}
@@ -93,6 +100,8 @@ section{margin-top:40px}
 .canvas{padding:14px 8px 8px}
 .plot{padding:8px}
 .plot .wide{display:none}.plot .narrow{display:block}
+.drawings{padding:14px 10px;gap:16px}
+.drawings.wide{display:none}.drawings.narrow{display:flex}
 table{font-size:.8125rem}
 th{font-size:.75rem}
 th,td{padding:6px 6px}

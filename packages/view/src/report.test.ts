@@ -37,6 +37,28 @@ function inputOf(circuit: ReportInput['circuit']): ReportInput {
 const large = inputOf(madeUpCircuit({ layers: 5, heads: 8, kept: 20 }));
 const small = inputOf(madeUpCircuit({ layers: 3, heads: 3, kept: 12, edges: 60 }));
 
+/** The same model as a circuit of three nodes: each node's score is minus its place, so that the last are the best. */
+const ofNodes = ((): ReportInput => {
+  const { circuit } = small;
+  const { nodes, edges } = circuit;
+  const score = nodes.kind.map((kind, n) => (kind === 'logits' ? null : -n));
+  const kept = nodes.kind.map((kind, n) => kind === 'logits' || n > 9);
+  return {
+    ...small,
+    curve: { sizes: [1, 3, 13], faithfulness: [0.1, 0.8, 1], random: [0, 0, 1] },
+    circuit: {
+      ...circuit,
+      level: 'node',
+      nodes: { ...nodes, score, kept },
+      edges: {
+        ...edges,
+        score: edges.score.map(() => null),
+        kept: edges.source.map((source, e) => kept[source] && kept[edges.target[e]]),
+      },
+    },
+  };
+})();
+
 describe('report', () => {
   it('answers in a sentence', () => {
     expect(report(large)).toContain('<h1>20 of 2,461 edges carry 84\u00a0% of the difference.</h1>');
@@ -71,6 +93,32 @@ describe('report', () => {
     const { edges } = small.circuit;
     const best = strongestFirst(small.circuit).sort((a, b) => edges.score[a]! - edges.score[b]!)[0];
     expect([data.source[0], data.target[0]]).toEqual([edges.source[best], edges.target[best]]);
+  });
+
+  it('tells of nodes and neurons where the circuit is of those', () => {
+    expect(report(ofNodes)).toContain('<h1>3 of 13 nodes carry');
+    expect(report(ofNodes)).toContain('every other node writes what it would on the corrupted prompt');
+    const { nodes } = ofNodes.circuit;
+    const scores = nodes.kind.map((kind, n) => (kind === 'logits' ? null : [n, -n, n / 2]));
+    const neurons = scores.map((own) => own?.map((score) => Math.abs(score) > 8) ?? null);
+    const circuit = { ...ofNodes.circuit, level: 'neuron', nodes: { ...nodes, neurons, neuronScores: scores } };
+    const page = report({ ...ofNodes, circuit, curve: { sizes: [1, 8], faithfulness: [0, 0.7] } });
+    expect(page).toContain('<h1>8 of 39 neurons carry 70\u00a0% of the difference.</h1>');
+    expect(page).toMatch(/<title>m2: -?[^<]*, 2 of 3 neurons<\/title>/);
+    expect(page).toContain('number of neurons');
+    const mean = { ...ofNodes.circuit.provenance, options: { ablation: 'mean' } };
+    expect(report({ ...ofNodes, circuit: { ...ofNodes.circuit, provenance: mean } })).toContain(
+      'its mean over prompts',
+    );
+  });
+
+  it('shows pictures under their headings, others for narrow pages', () => {
+    const figure = { heading: 'Where <it> happens', note: 'a & b', wide: ['<svg class="w"></svg>'] };
+    const page = report({ ...small, figures: [figure, { ...figure, narrow: ['<svg class="n"></svg>'] }] });
+    expect(page).toContain('Where &lt;it&gt; happens</h2>');
+    expect(page).toContain('a &amp; b');
+    expect(page.match(/<svg class="w">/g)).toHaveLength(2);
+    expect(page.match(/<svg class="n">/g)).toHaveLength(1);
   });
 
   it('holds the strongest edges up to the limit, and all kept ones', () => {
@@ -166,6 +214,28 @@ describe.skipIf(!there)('report in a browser', () => {
       await page.locator('#size-reset').click();
       expect(await visibleEdges(page)).toBe(kept);
       expect(await marker.getAttribute('transform')).toBe(before);
+    });
+  });
+
+  it('shows nodes with the edges between them, as many as the slider says', async () => {
+    const { nodes, edges } = ofNodes.circuit;
+    /** Edges of the page between the last nodes, or from them to the logits. */
+    const among = (count: number) =>
+      edges.source.filter(
+        (s, e) => s > 12 - count && (edges.target[e] > 12 - count || nodes.kind[edges.target[e]] === 'logits'),
+      ).length;
+    await open(ofNodes, {}, async (page) => {
+      const listed = () => page.locator('.list li[data-node]:visible').allTextContents();
+      expect(await visibleEdges(page)).toBe(among(3));
+      expect((await listed()).map((text) => text.slice(0, 3))).toEqual(['1m2', '2a2', '3a2']);
+      await slide(page, 'max');
+      expect(await visibleEdges(page)).toBe(edges.source.length);
+      expect((await listed()).length).toBe(13);
+      expect(await page.locator('#size-text').textContent()).toContain('13 of 13 nodes');
+      await page.locator('.list li').first().hover();
+      expect(await page.locator('.tip').textContent()).toMatch(/^m2: −12\.0 · \d+ in, \d+ out/);
+      await page.locator('#size-reset').click();
+      expect(await visibleEdges(page)).toBe(among(3));
     });
   });
 

@@ -3,11 +3,12 @@ import { circuitSvg, edgeName } from './circuit-svg.js';
 import { type Layout, layout } from './layout.js';
 import { count, figure, percent, px, safe, scriptJson } from './markup.js';
 import { type ReportData, type ReportInput, reportData } from './report-data.js';
-import { curveSection, examplesSection, madeSection } from './report-parts.js';
+import { curveSection, examplesSection, figureSections, madeSection } from './report-parts.js';
 import { reportScript } from './report-script.js';
 import { reportStyle } from './report-style.js';
 
 const listed = 100;
+const listTitles = { edge: 'Edges by rank', node: 'Nodes by rank', neuron: 'Neurons by rank' };
 
 /**
  * One self-contained HTML page about a circuit: the answer in a sentence, the circuit with a slider over its size, the
@@ -34,10 +35,11 @@ export function report(input: ReportInput): string {
 <header>
 <p class="eyebrow">Circuit for <strong>${safe(task)}</strong> in ${safe(model)}</p>
 <h1>${answer}</h1>
-${lede(data)}
+${lede(input, data)}
 </header>
 ${circuitSection(input, data, plan)}
 ${curveSection(input, data)}
+${figureSections(input)}
 ${examplesSection(input)}
 ${madeSection(input)}
 </main>
@@ -49,17 +51,33 @@ ${madeSection(input)}
 `;
 }
 
-function answerSentence({ keptCount, total, faithfulness }: ReportData): string {
-  const edges = `${count(keptCount)} of ${count(total)} edges`;
-  if (faithfulness === undefined) return `${edges} make the circuit.`;
-  return `${edges} carry ${percent(faithfulness)} of the difference.`;
+function answerSentence({ keptCount, total, faithfulness, units }: ReportData): string {
+  const kept = `${count(keptCount)} of ${count(total)} ${units.name}s`;
+  const s = keptCount === 1 ? 's' : '';
+  if (faithfulness === undefined) return `${kept} make${s} the circuit.`;
+  return `${kept} carr${s ? 'ies' : 'y'} ${percent(faithfulness)} of the difference.`;
 }
 
-function lede({ faithfulness, interval, random }: ReportData): string {
+/** What everything outside the circuit carries, by the ablation. */
+const elsewhere: Readonly<Record<string, string>> = {
+  patch: 'what it would on the corrupted prompt',
+  zero: 'nothing',
+  mean: 'its mean over prompts',
+  'mean-positional': 'its mean over prompts, position by position',
+  resample: 'what it would on another prompt',
+  optimal: 'a constant that was trained to do least harm',
+};
+
+function lede({ circuit }: ReportInput, { faithfulness, interval, random, units }: ReportData): string {
   if (faithfulness === undefined) return '';
-  const parts = [
-    'The difference is between the model’s answers to clean and to corrupted prompts; every other edge carries what it would on the corrupted prompt.',
-  ];
+  const ablation = circuit.provenance.options['ablation'];
+  const other = (typeof ablation === 'string' && elsewhere[ablation]) || elsewhere['patch'];
+  const verb = units.name === 'edge' ? 'carries' : 'writes';
+  const span =
+    other === elsewhere['patch']
+      ? 'The difference is between the model’s answers to clean and to corrupted prompts'
+      : `The difference is between the whole model and the model with every ${units.name} cut`;
+  const parts = [`${span}; every other ${units.name} ${verb} ${other}.`];
   if (interval) parts.push(`Bootstrap interval: ${percent(interval[0])} to ${percent(interval[1])}.`);
   if (random !== undefined) parts.push(`Random circuits of this size carry ${percent(random)}.`);
   return `<p class="lede">${parts.join(' ')}</p>`;
@@ -91,33 +109,35 @@ function circuitSection(input: ReportInput, data: ReportData, plan: Plan): strin
     edges: data.drawn,
     layout: plan.found,
     visible: (e) => edges.kept[e],
-    title: `The circuit: ${data.keptCount} edges, from the input at the bottom to the logits on top`,
+    title: `The circuit: ${data.keptCount} ${data.units.name}s, from the input at the bottom to the logits on top`,
     legend: false,
     styled: false,
   });
   // Shrinks to fit, but not so far that labels cannot be read: then the drawing scrolls inside its frame.
   const scale = `style="width:100%;min-width:${px(plan.found.width * 0.78)}px;max-width:${px(plan.found.width * 1.25)}px;--edge-opacity:${data.found.opacity}"`;
   const held = Math.min(input.limit ?? 5000, edges.source.length);
+  const all = data.units.name === 'edge' ? data.total : edges.source.length;
   const partial =
-    data.steps.length && held < data.total
-      ? ` The page holds the ${count(held)} strongest of ${count(data.total)} edges.`
+    data.steps.length && held < all
+      ? ` The page holds the ${count(held)} ${data.units.name === 'edge' ? 'strongest' : 'first'} of ${count(all)} edges.`
       : '';
+  const pointing = data.units.name === 'edge' ? 'Point at a line for its score' : 'Point at a node for its score';
   return `<section aria-labelledby="circuit-title">
 <h2 id="circuit-title">The circuit</h2>
-<p class="note">Read it from the input at the bottom to the logits on top. Point at a line for its score; choose a node to see its neighbours.${partial}</p>
+<p class="note">Read it from the input at the bottom to the logits on top. ${pointing}; choose a node to see its neighbours.${partial}</p>
 <div class="panel">
 ${sizeControl(data)}
 <div class="stage">
 <div class="canvas">${drawing.replace('<svg ', `<svg ${scale} `)}</div>
 <div class="side">
-<h3>Edges by rank</h3>
-${edgeList(input, data)}
+<h3>${listTitles[data.units.name]}</h3>
+${data.units.name === 'edge' ? edgeList(input, data) : unitList(input, data)}
 </div>
 </div>
-<div class="legend">
+<div class="legend${data.units.name === 'edge' ? '' : ' boxes'}">
 <span><i class="helps"></i>helps: cutting it lowers the metric</span>
 <span><i class="hurts"></i>hurts</span>
-<span>width grows with |score|</span>
+<span>${data.units.name === 'edge' ? 'width grows with |score|' : 'colour of a node grows with its |score|'}</span>
 <span><i class="loose"></i>on no path from input to logits</span>
 </div>
 </div>
@@ -140,15 +160,28 @@ function edgeList({ circuit }: ReportInput, data: ReportData): string {
   const rows = data.drawn.flatMap((e, place) => {
     if (edges.kept[e]) kept++;
     if (place >= listed && !(edges.kept[e] && kept <= listed)) return [];
-    const score = edges.score[e];
-    const sign = score === null || score === 0 ? '' : score < 0 ? ' negative' : ' positive';
-    const hidden = edges.kept[e] ? '' : ' hidden';
-    return [
-      `<li data-edge="${place}" tabindex="0"${hidden}><span class="rank">${data.rank[place]}</span><span class="edge-name">${safe(edgeName(circuit, e))}</span><span class="number${sign}">${score === null ? '' : figure(score, 2)}</span></li>`,
-    ];
+    return [listRow(`data-edge="${place}"`, data.rank[place], edgeName(circuit, e), edges.score[e], edges.kept[e])];
   });
-  const more = data.keptCount - Math.min(kept, listed);
+  return list(rows, data.keptCount - Math.min(kept, listed));
+}
+
+/** Nodes or neurons by rank. */
+function unitList({ circuit }: ReportInput, { units, keptCount }: ReportData): string {
+  const rows = units.ranked.slice(0, listed).map(({ node, neuron, score, kept }, i) => {
+    const name = `${circuit.nodes.label[node]}${neuron === undefined ? '' : ` · ${neuron}`}`;
+    const data = `data-node="${node}" data-joins="${i + 1}" data-kept="${Number(kept)}"`;
+    return listRow(data, i + 1, name, score, kept);
+  });
+  return list(rows, keptCount - units.ranked.slice(0, listed).filter(({ kept }) => kept).length);
+}
+
+function list(rows: readonly string[], more: number): string {
   return `<ol class="list">${rows.join('')}<li class="rest"${more > 0 ? '' : ' hidden'}>and ${count(more)} weaker</li></ol>`;
+}
+
+function listRow(data: string, rank: number, name: string, score: number | null, shown: boolean): string {
+  const sign = score === null || score === 0 ? '' : score < 0 ? ' negative' : ' positive';
+  return `<li ${data} tabindex="0"${shown ? '' : ' hidden'}><span class="rank">${rank}</span><span class="edge-name">${safe(name)}</span><span class="number${sign}">${score === null ? '' : figure(score, 2)}</span></li>`;
 }
 
 function scriptData({ circuit }: ReportInput, data: ReportData, plan: Plan): unknown {
@@ -157,7 +190,8 @@ function scriptData({ circuit }: ReportInput, data: ReportData, plan: Plan): unk
   return {
     steps: data.steps,
     found: data.found,
-    rank: data.rank,
+    rank: data.units.name === 'edge' ? data.rank : null,
+    joins: data.joins,
     source: data.drawn.map((e) => edges.source[e]),
     target: data.drawn.map((e) => edges.target[e]),
     port: data.drawn.map((e) => edges.port[e]),

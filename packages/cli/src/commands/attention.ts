@@ -1,4 +1,3 @@
-import { attentionSvg } from '@filigree/view';
 import { type Command, Option } from 'commander';
 import {
   attentionPatterns,
@@ -9,9 +8,9 @@ import {
   headScores,
   InputError,
   repeatedRandomTokens,
-  type Tokenizer,
   type TransformerConfig,
 } from 'filigree';
+import { attentionHeadsSvg, headName } from '../drawings/attention.js';
 import { loadModel } from '../engine.js';
 import { finite } from '../measured.js';
 import { openModel } from '../open.js';
@@ -20,7 +19,7 @@ import { addPictureOptions, checkPictures, type PictureOptions, writePictures } 
 import { addPromptOptions, checkPrompt, openPrompt, type PromptOptions } from '../prompts.js';
 import type { Run, Session } from '../session.js';
 import { figure } from '../table.js';
-import { namedToken, tokenName } from '../tokens.js';
+import { namedToken } from '../tokens.js';
 
 interface Options extends PromptOptions, TalkOptions, EngineOptions, PictureOptions {
   heads?: string[];
@@ -69,9 +68,6 @@ Scores are mean attention, from 0 to 1, on random tokens said twice: to the toke
 
 const list = (text: string): string[] => text.split(',').map((name) => name.trim());
 
-const nameOf = (head: number, { heads }: Pick<TransformerConfig, 'heads'>): string =>
-  `a${Math.floor(head / heads)}.h${head % heads}`;
-
 async function attention(name: string, options: Options, session: Session): Promise<void> {
   checkPrompt(options);
   await checkPictures(options);
@@ -90,11 +86,13 @@ async function attention(name: string, options: Options, session: Session): Prom
   const shown = named ?? Array.from({ length: config.layers * config.heads }, (_, head) => head);
   await writePictures(options, session, () => {
     const drawn = named ?? shown.sort((a, b) => largest(b, scores) - largest(a, scores)).slice(0, drawnHeads);
-    return picture(named ?? [...drawn].sort((a, b) => a - b), tokens, patterns, scores, tokenizer);
+    const heads = named ?? [...drawn].sort((a, b) => a - b);
+    const title = 'Attention: rows attend to columns; under each name its largest score';
+    return attentionHeadsSvg(heads, tokens, patterns, scores, tokenizer, { title });
   });
   if (session.json) {
     const own = (head: number): object => ({
-      head: nameOf(head, config),
+      head: headName(head, config),
       scores: Object.fromEntries(headScoreNames.map((score) => [score, scores.scores[score][head]])),
       pattern: rowsOf(head, patterns),
     });
@@ -132,7 +130,7 @@ const largest = (head: number, { scores }: HeadScores): number =>
 function strongest(score: HeadScoreName, scores: HeadScores, shown: readonly number[]): string {
   const values = scores.scores[score];
   const best = [...shown].sort((a, b) => values[b] - values[a] || a - b).slice(0, listedHeads);
-  const named = best.map((head) => `${nameOf(head, scores)} ${figure(values[head])}`);
+  const named = best.map((head) => `${headName(head, scores)} ${figure(values[head])}`);
   return `  ${`${score} (${figure(scores.uniform[score])})`.padEnd(24)}${named.join('  ')}`;
 }
 
@@ -140,34 +138,4 @@ function strongest(score: HeadScoreName, scores: HeadScores, shown: readonly num
 function rowsOf(head: number, { length, patterns }: HeadPatterns): number[][] {
   const at = (t: number, s: number): number => Number(patterns[(head * length + t) * length + s].toPrecision(7));
   return Array.from({ length }, (_, t) => Array.from({ length }, (_, s) => at(t, s)));
-}
-
-const shortNames: Record<HeadScoreName, string> = {
-  induction: 'induction',
-  'previous-token': 'previous',
-  'duplicate-token': 'duplicate',
-  'first-token': 'first',
-};
-
-function picture(
-  heads: readonly number[],
-  tokens: readonly number[],
-  { length, patterns }: HeadPatterns,
-  scores: HeadScores,
-  tokenizer: Tokenizer | undefined,
-): string {
-  const panels = heads.map((head) => {
-    const [best] = [...headScoreNames].sort((a, b) => scores.scores[b][head] - scores.scores[a][head]);
-    return {
-      label: nameOf(head, scores),
-      note: `${shortNames[best]} ${figure(scores.scores[best][head])}`,
-      pattern: patterns.subarray(head * length * length, (head + 1) * length * length),
-    };
-  });
-  const title = 'Attention: rows attend to columns; under each name its largest score';
-  return attentionSvg(
-    tokens.map((id) => tokenName(id, tokenizer)),
-    panels,
-    { title },
-  );
 }

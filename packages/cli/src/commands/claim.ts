@@ -17,6 +17,7 @@ import { openCheckpoint } from 'filigree';
 import { openModelFiles, startEngine, writeFileAtomic } from 'filigree/node';
 import { allowRelaxedSimd } from '../engine.js';
 import { addTalkOptions, choice, type TalkOptions, wholeNumber } from '../options.js';
+import { packers } from '../packers.js';
 import type { Run, Session } from '../session.js';
 
 interface Options extends TalkOptions {
@@ -76,7 +77,7 @@ export function addClaims(program: Command, run: Run): void {
 async function one(slug: string, options: Options, session: Session): Promise<void> {
   const claim = findClaim(slug);
   start(options);
-  const result = await session.during(slug, (progress) => runClaim(slug, { ...options, ...progress, openModel }));
+  const result = await session.during(slug, (progress) => runClaim(slug, { ...options, ...progress, ...host() }));
   if (session.json) return session.print(result);
   session.say(`${claim.paper.title} (${claim.paper.authors}, ${claim.paper.year})\n${claim.says}\n`);
   tell(result, session);
@@ -87,7 +88,7 @@ async function all(options: AllOptions, session: Session): Promise<void> {
   await mkdir(options.results, { recursive: true });
   await mkdir(dirname(options.page), { recursive: true });
   const results = await session.during('claims', (progress) =>
-    runAll({ ...options, ...progress, openModel, store: storeIn(options.results) }),
+    runAll({ ...options, ...progress, ...host(), store: storeIn(options.results) }),
   );
   await writeFileAtomic(options.page, claimsPage(results));
   if (session.json) return session.print(results);
@@ -104,6 +105,9 @@ function tell(result: ClaimResult, session: Session): void {
   session.say(textTable(result.rows));
   session.say(`\n${result.holds ? 'Holds' : 'DOES NOT HOLD'} (size ${result.size}): ${result.why}`);
 }
+
+/** What claims may use of this machine. */
+const host = () => ({ openModel, packers: packers() });
 
 /** A model of the project, or undefined where it is absent. */
 async function openModel(name: string): ReturnType<NonNullable<Parameters<typeof runClaim>[1]['openModel']>> {

@@ -55,7 +55,7 @@ async function compare(a: string, b: string, options: CompareOptions, session: S
   const heads = ['', 'A', 'B', 'both', 'IoU', 'precision', 'recall', 'ROC-AUC'];
   const rows = [
     edges('edges', result.edges),
-    row('nodes', result.nodes, ''),
+    edges('nodes', result.nodes),
     ...result.layers.map(({ layer, ...of }) => edges(layer === 'logits' ? 'into logits' : `into layer ${layer}`, of)),
     ...result.kinds.map(({ kind, ...of }) => edges(kind, of)),
   ];

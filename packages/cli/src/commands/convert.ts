@@ -1,3 +1,4 @@
+import type { Theme } from '@filigree/view';
 import { type Command, Option } from 'commander';
 import { type Circuit, EdgeGraph, fromCircuit, InputError } from 'filigree';
 import { writeFileAtomic } from 'filigree/node';
@@ -13,19 +14,26 @@ import {
 import { openModel } from '../open.js';
 import { addTalkOptions, choice, type TalkOptions } from '../options.js';
 import { checkOutputs } from '../outputs.js';
+import { probabilisticFormat } from '../pc-files.js';
+import { themeOption } from '../pictures.js';
 import type { Run, Session } from '../session.js';
 import { count } from '../table.js';
+import { drawProbabilistic } from './pc-draw.js';
 
 interface ConvertOptions extends TalkOptions, SignOptions {
   to?: WrittenFormat;
   model?: string;
+  theme?: Theme;
 }
 
 export function addConvert(program: Command, run: Run): void {
   const command = program
     .command('convert')
     .description('write a circuit file in another format')
-    .argument('<in>', 'a circuit or scores of filigree, a graph of EAP-IG, MIB or Neuronpedia, or edges of ACDC')
+    .argument(
+      '<in>',
+      'a circuit or scores of filigree, a graph of EAP-IG, MIB or Neuronpedia, edges of ACDC, or a probabilistic circuit',
+    )
     .argument('<out>', 'what to write; its ending says the format')
     .summary('write a circuit file in another format')
     .addOption(
@@ -33,7 +41,8 @@ export function addConvert(program: Command, run: Run): void {
         choice('--to', writtenFormats),
       ),
     )
-    .option('--model <model>', 'the model that the circuit is a part of, for what the file does not say of it');
+    .option('--model <model>', 'the model that the circuit is a part of, for what the file does not say of it')
+    .addOption(themeOption('colours of a PNG: light or dark (default: light)'));
   addTalkOptions(addSignOption(command))
     .addHelpText(
       'after',
@@ -42,9 +51,11 @@ Examples:
   filigree convert pronoun.circuit.json pronoun.mib.json
   filigree convert graph.json theirs.circuit.json --model models/stories
   filigree convert pronoun.circuit.json pronoun.svg
+  filigree convert pronoun.circuit.json pronoun.png --theme dark
 
 Endings: .circuit.json, .mib.json or .eap.json (graph of EAP-IG and MIB), .acdc.json (edges that ACDC kept), .graph.json or
-.neuronpedia.json (attribution graph of circuit-tracer and Neuronpedia), .dot or .gv (Graphviz), .svg. ACDC pickles its edges; this writes them as JSON in Python:
+.neuronpedia.json (attribution graph of circuit-tracer and Neuronpedia), .dot or .gv (Graphviz), .svg, .png. ACDC pickles its edges;
+this writes them as JSON in Python:
   json.dump([[[c, i.hashable_tuple, p, j.hashable_tuple], e] for (c, i, p, j), e in pickle.load(f)], out)`,
     )
     .action((from: string, to: string, options: ConvertOptions) =>
@@ -53,7 +64,13 @@ Endings: .circuit.json, .mib.json or .eap.json (graph of EAP-IG and MIB), .acdc.
 }
 
 async function convert(from: string, to: string, options: ConvertOptions, session: Session): Promise<void> {
+  if (probabilisticFormat(from)) return drawProbabilistic(from, to, {}, session);
   const format = options.to ?? formatOf(to);
+  if (options.theme !== undefined && format !== 'png') {
+    throw new InputError(
+      `--theme goes with PNG; ${format === 'svg' ? 'an SVG follows its reader' : `${format} has no colours to choose`}.`,
+    );
+  }
   await checkOutputs({ out: to });
   const { circuit: read, kind } = await openCircuit(from, options.sign);
   const circuit = options.model === undefined ? read : await placed(read, from, options.model, session);
@@ -63,7 +80,7 @@ async function convert(from: string, to: string, options: ConvertOptions, sessio
       `${from} does not say the shape of its model, which ${to} has to; give the model with --model.`,
     );
   }
-  await writeFileAtomic(to, circuitIn(format, circuit, options.sign));
+  await writeFileAtomic(to, await circuitIn(format, circuit, options.sign, options.theme ?? 'light'));
   const kept = circuit.edges.kept.filter(Boolean).length;
   const facts = { nodes: circuit.nodes.id.length, edges: circuit.edges.source.length, kept };
   if (session.json) session.print({ from: { file: from, kind }, to: { file: to, kind: format }, ...facts });

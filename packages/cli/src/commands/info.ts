@@ -1,18 +1,23 @@
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { EdgeGraph, InputError, readCircuit } from 'filigree';
+import { type Circuit, EdgeGraph, InputError, loadMlp, readCircuit } from 'filigree';
+import { openFile } from 'filigree/node';
 import { countParameters } from '../engine.js';
-import { edgeLines, strongest } from '../measured.js';
+import { strongestUnits, unitLines } from '../measured.js';
 import { openModel, readTextFile } from '../open.js';
 import { addTalkOptions, type TalkOptions } from '../options.js';
 import type { Run, Session } from '../session.js';
+import { networkFacts, sayLayers } from '../sparse-facts.js';
 import { count } from '../table.js';
 
 export function addInfo(program: Command, run: Run): void {
   const command = program
     .command('info')
-    .description('say what a model or a circuit file is')
-    .argument('<model-or-circuit>', "a model's folder, a Hub id, or a circuit file")
+    .description('say what a model, a circuit file or a sparse network is')
+    .argument(
+      '<model-or-circuit>',
+      "a model's folder, a Hub id, a circuit file, or a network of train or prune (.safetensors)",
+    )
     .summary('what a model or a circuit is');
   addTalkOptions(command)
     .addHelpText(
@@ -20,11 +25,13 @@ export function addInfo(program: Command, run: Run): void {
       `
 Examples:
   filigree info models/stories
-  filigree info pronoun.circuit.json --json`,
+  filigree info pronoun.circuit.json --json
+  filigree info sparse.safetensors`,
     )
     .action((path: string, options: TalkOptions) =>
       run(async (session) => {
         const isFile = (await stat(path).catch(() => undefined))?.isFile();
+        if (isFile && path.endsWith('.safetensors')) return networkInfo(path, session);
         await (isFile ? circuitInfo(path, session) : modelInfo(path, session));
       }, options),
     );
@@ -54,6 +61,12 @@ async function modelInfo(path: string, session: Session): Promise<void> {
   else sayFacts(facts, session);
 }
 
+async function networkInfo(path: string, session: Session): Promise<void> {
+  const facts = networkFacts(await loadMlp(await openFile(path), path));
+  if (session.json) session.print(facts);
+  else sayLayers(facts, session);
+}
+
 async function circuitInfo(path: string, session: Session): Promise<void> {
   const text = await readTextFile(path);
   let json: unknown;
@@ -70,17 +83,28 @@ async function circuitInfo(path: string, session: Session): Promise<void> {
     nodes: circuit.nodes.id.length,
     edges: circuit.edges.source.length,
     kept: circuit.edges.kept.filter(Boolean).length,
+    ...keptUnits(circuit),
     ...provenance,
   };
-  const edges = strongest(circuit, 10);
+  const best = strongestUnits(circuit, 10);
   if (session.json) {
-    session.print({ ...facts, strongest: edges });
+    session.print({ ...facts, strongest: best });
     return;
   }
   // The curve is a table of its own, for programs.
   const { curve: _, ...metrics } = provenance.metrics;
   sayFacts({ ...facts, metrics }, session);
-  session.say(['', 'strongest edges, and how the metric changes when each is cut:', ...edgeLines(edges)].join('\n'));
+  const what = `strongest ${circuit.level}s, and how the metric changes when each is cut:`;
+  session.say(['', what, ...unitLines(best)].join('\n'));
+}
+
+/** How many nodes or neurons a circuit of those keeps; nothing for one of edges. */
+function keptUnits({ level, nodes }: Circuit): Record<string, number> {
+  const sources = nodes.kind.map((kind) => kind !== 'logits');
+  const keptNodes = nodes.kept?.filter((kept, i) => kept && sources[i]).length ?? 0;
+  if (level === 'node') return { keptNodes };
+  const features = nodes.neurons?.reduce((sum, own) => sum + (own?.filter(Boolean).length ?? 0), 0) ?? 0;
+  return level === 'neuron' ? { keptNodes, keptNeurons: features } : {};
 }
 
 /** One fact a line. */

@@ -1,4 +1,4 @@
-import { heatMapSvg, stackSvg } from '@filigree/view';
+import { stackSvg } from '@filigree/view';
 import { type Command, Option } from 'commander';
 import {
   type DirectLogits,
@@ -13,6 +13,7 @@ import {
   type Pair,
   type Tokenizer,
 } from 'filigree';
+import { directSvg, lensRowName, lensSvg } from '../drawings/lens.js';
 import { loadModel } from '../engine.js';
 import { finite } from '../measured.js';
 import { openModel } from '../open.js';
@@ -21,7 +22,7 @@ import { addPictureOptions, checkPictures, type PictureOptions, writePictures } 
 import { addPromptOptions, checkPrompt, namedAnswer, openPrompt, type PromptOptions } from '../prompts.js';
 import type { Run, Session } from '../session.js';
 import { figure, table } from '../table.js';
-import { namedToken, quotedToken, tokenName } from '../tokens.js';
+import { namedToken, quotedToken } from '../tokens.js';
 
 interface Options extends PromptOptions, TalkOptions, EngineOptions, PictureOptions {
   answer?: string;
@@ -29,9 +30,8 @@ interface Options extends PromptOptions, TalkOptions, EngineOptions, PictureOpti
   top: number;
 }
 
-/** Neurons that are listed, and positions that are drawn (the last ones). */
+/** Neurons that are listed. */
 const listedNeurons = 20;
-const drawnPositions = 16;
 
 export function addLens(program: Command, run: Run): void {
   const command = program
@@ -143,9 +143,6 @@ function strongestNeurons({ neuron, mlpWidth }: DirectLogits): { layer: number; 
     .map((i) => ({ layer: Math.floor(i / mlpWidth), neuron: i % mlpWidth, value: neuron[i] }));
 }
 
-/** "after layer 3", or "embedding". */
-const rowName = (row: number): string => (row === 0 ? 'embedding' : `after layer ${row - 1}`);
-
 function lensText(seen: Seen, tokenizer: Tokenizer | undefined): string[] {
   const { direct, curve, lens: grid, pairs } = seen;
   const answer = quotedToken(seen.answer, tokenizer);
@@ -154,7 +151,7 @@ function lensText(seen: Seen, tokenizer: Tokenizer | undefined): string[] {
     const { top, answer: own } = cells[last];
     const best = top.slice(0, 3).map((t) => `${quotedToken(t.id, tokenizer)} ${figure(t.probability)}`);
     return [
-      rowName(row),
+      lensRowName(row),
       figure(own?.logit ?? null),
       figure(own?.probability ?? null, 3),
       String(own?.rank),
@@ -163,7 +160,7 @@ function lensText(seen: Seen, tokenizer: Tokenizer | undefined): string[] {
   });
   const over = pairs.length > 1 ? ` over ${pairs.length} pairs` : '';
   const means = curve.rows.map((_, row) => [
-    rowName(row),
+    lensRowName(row),
     figure(curve.metric[row]),
     figure(curve.answer[row], 3),
     figure(curve.rank[row], 1),
@@ -200,43 +197,11 @@ function lensText(seen: Seen, tokenizer: Tokenizer | undefined): string[] {
 
 function picture(seen: Seen, tokenizer: Tokenizer | undefined): string {
   const { tokens, direct, lens: grid, answer, pairs } = seen;
-  const first = Math.max(0, tokens.length - drawnPositions);
-  const cells = grid.cells.flatMap((row) => row.slice(first));
-  const rows = grid.rows.map((_, row) => rowName(row));
-  const columns = tokens.slice(first).map((id) => tokenName(id, tokenizer));
-  const part = first > 0 ? ` (last ${drawnPositions} of ${tokens.length} positions)` : '';
-  const words = heatMapSvg(
-    {
-      rows,
-      columns,
-      values: cells.map(({ top }) => top[0].probability),
-      texts: cells.map(({ top }) => tokenName(top[0].id, tokenizer)),
-      titles: cells.map(({ top, answer: own }) =>
-        [...top, ...(own ? [own] : [])]
-          .map(({ id, probability, rank }) => `${rank}. ${quotedToken(id, tokenizer)} ${figure(probability, 3)}`)
-          .join('\n'),
-      ),
-    },
-    { title: `Logit lens: the likeliest next token and its probability${part}` },
-  );
   const over = pairs.length > 1 ? `, mean of ${pairs.length} pairs` : ` for ${quotedToken(answer, tokenizer)}`;
-  const { layers, heads, mlpWidth } = direct;
-  const byLayer = directByLayer(direct);
-  const parts = heatMapSvg(
-    {
-      rows: Array.from({ length: layers }, (_, l) => ({ text: String(l), title: `layer ${l}` })),
-      columns: [...Array.from({ length: heads }, (_, h) => `h${h}`), ...(mlpWidth > 0 ? ['MLP'] : [])],
-      values: Array.from({ length: layers }, (_, l) => [
-        ...direct.head.subarray(l * heads, (l + 1) * heads),
-        ...(mlpWidth > 0 ? [byLayer.mlp[l]] : []),
-      ]).flat(),
-    },
-    {
-      title: `Direct contributions to ${pairs.some((pair) => pair.wrongs.length > 0) ? 'the logit difference' : 'the logit'}${over}`,
-      rowTitle: 'layer',
-      negative: 'against',
-      positive: 'for the answer',
-    },
-  );
-  return stackSvg([words, parts], 'Logit lens and direct logit attribution');
+  const what = pairs.some((pair) => pair.wrongs.length > 0) ? 'the logit difference' : 'the logit';
+  const drawings = [
+    lensSvg(grid, tokens, tokenizer),
+    directSvg(direct, { title: `Direct contributions to ${what}${over}` }),
+  ];
+  return stackSvg(drawings, 'Logit lens and direct logit attribution');
 }

@@ -8,17 +8,23 @@ import {
   eapIg,
   eapIgActivations,
   edgePruning,
+  exactNodes,
   exactPatching,
   type FoundCircuit,
   InputError,
   type IntegrationRule,
   type MetricName,
+  type NodeLevel,
+  type NodeScores,
+  nodeScores,
   type Pair,
+  randomNodes,
   randomScores,
   relp,
   type Transformer,
   ugs,
 } from 'filigree';
+import type { Level } from '../units.js';
 
 export const methods = [
   'exact',
@@ -41,8 +47,9 @@ export const usualTau = 0.01;
 const mostSteps = 1000;
 export const usualRule = 'right';
 
-/** How edges are scored. */
+/** How edges, nodes or neurons are scored. */
 export interface ScoreOptions {
+  readonly level?: Level;
   readonly method: Method;
   readonly steps?: number;
   readonly rule?: IntegrationRule;
@@ -105,8 +112,13 @@ function checkCircuit({ method, select, size, tau }: ScoreOptions): void {
 
 /** Throws InputError for a method that cannot do what is asked, naming one that can; before a model is loaded. */
 export function checkMethod(options: ScoreOptions, metric: MetricName, ablation: AblationName): void {
-  const { method, steps, rule } = options;
+  const { method, steps, rule, level = 'edge' } = options;
   const integral = integralOf(options);
+  if (level !== 'edge' && (method === 'acdc' || learns(method))) {
+    throw new InputError(
+      `--method ${method} finds edges; with --level ${level} use exact, eap, eap-ig, eap-ig-activations, clean-corrupted or relp.`,
+    );
+  }
   checkCircuit(options);
   if (integrates(method) && (steps ?? 0) > mostSteps) {
     throw new InputError(`--steps of --method ${method} must be at most ${mostSteps}, not ${steps}.`);
@@ -163,5 +175,28 @@ export function scoreEdges(
       return edgePruning(model, pairs, { ...search, seed, steps: steps ?? usualUpdates, size });
     case 'ugs':
       return ugs(model, pairs, { ...search, seed, steps: steps ?? usualUpdates });
+  }
+}
+
+/** Scores of all nodes or neurons. */
+export function scoreNodes(
+  model: Transformer,
+  pairs: readonly Pair[],
+  level: NodeLevel,
+  options: ScoreOptions,
+  settings: EstimateOptions,
+): Promise<NodeScores> {
+  const { method, seed } = options;
+  switch (method) {
+    case 'exact':
+      return exactNodes(model, pairs, { ...settings, level });
+    case 'random':
+      return randomNodes(model, pairs, { ...settings, level, seed });
+    case 'acdc':
+    case 'edge-pruning':
+    case 'ugs':
+      throw new InputError(`--method ${method} finds edges.`);
+    default:
+      return nodeScores(model, pairs, { ...settings, ...integralOf(options), level, method });
   }
 }

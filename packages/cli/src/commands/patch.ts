@@ -1,4 +1,4 @@
-import { type AxisLabel, heatMapSvg, stackSvg } from '@filigree/view';
+import { stackSvg } from '@filigree/view';
 import { type Command, Option } from 'commander';
 import {
   alignedPairs,
@@ -15,6 +15,7 @@ import {
   streamSites,
   type Tokenizer,
 } from 'filigree';
+import { hasPositions, patchMapSvg } from '../drawings/patch-map.js';
 import { loadModel } from '../engine.js';
 import { finite } from '../measured.js';
 import { type Opened, openModel } from '../open.js';
@@ -32,7 +33,7 @@ import {
 import { addPictureOptions, checkPictures, type PictureOptions, writePictures } from '../pictures.js';
 import type { Run, Session } from '../session.js';
 import { figure, table } from '../table.js';
-import { namedToken, quotedToken, tokenName } from '../tokens.js';
+import { namedToken, tokenName } from '../tokens.js';
 
 const sites = [...streamSites, ...headSites];
 const usualSites: readonly PatchSite[] = ['resid_pre', 'attn_out', 'mlp_out', 'z'];
@@ -108,7 +109,7 @@ async function patch(name: string, options: Options, session: Session): Promise<
   const task = taskLabel(behaviour);
   await writePictures(options, session, () =>
     stackSvg(
-      maps.map((map) => mapSvg(map, tokens, opened.tokenizer)),
+      maps.map((map) => patchMapSvg(map, tokens, opened.tokenizer)),
       `Activation patching of ${task} in ${opened.label}`,
     ),
   );
@@ -163,9 +164,6 @@ const axesOf = (map: PatchMap): string[] => [
   ...(hasPositions(map) ? ['position'] : []),
 ];
 
-/** A map of the stream is always by position; one of heads is where it has several. */
-const hasPositions = ({ site, positions }: PatchMap): boolean => !isHeadSite(site) || positions > 1;
-
 /** Effects as lists of lists, by the axes. */
 function nested(map: PatchMap): unknown {
   const { effects, layers, heads, positions } = map;
@@ -175,32 +173,6 @@ function nested(map: PatchMap): unknown {
     const byHead = Array.from({ length: heads }, (_, h) => row((l * heads + h) * positions));
     return hasPositions(map) ? byHead : byHead.flat();
   });
-}
-
-function positionLabel({ clean, differs }: PositionTokens, t: number, tokenizer: Tokenizer | undefined): AxisLabel {
-  const more = clean.length > 1 ? '\u2026' : '';
-  const all = clean.slice(0, 6).map((id) => quotedToken(id, tokenizer));
-  const title = `position ${t} ${all.join(' ')}${clean.length > all.length ? ' \u2026' : ''}`;
-  return { text: `${tokenName(clean[0], tokenizer)}${more}`, strong: differs, title };
-}
-
-function mapSvg(map: PatchMap, tokens: readonly PositionTokens[], tokenizer: Tokenizer | undefined): string {
-  const { site, layers, heads, effects, direction } = map;
-  const perHead = isHeadSite(site);
-  const place = hasPositions(map);
-  const noising = direction === 'noising';
-  const title = `${site}: ${noising ? 'corrupted into clean runs; 1 is as bad as corrupted' : 'clean into corrupted runs; 1 is as good as clean'}`;
-  // Either way what patching changes nothing of stays paper.
-  const values = noising ? effects : effects.map((effect) => 1 - effect);
-  const layerNames = Array.from({ length: layers }, (_, l): AxisLabel => ({ text: String(l), title: `layer ${l}` }));
-  const headNames = Array.from({ length: layers * heads }, (_, i) => `a${Math.floor(i / heads)}.h${i % heads}`);
-  const columns = place
-    ? tokens.map((at, t) => positionLabel(at, t, tokenizer))
-    : Array.from({ length: heads }, (_, h) => `h${h}`);
-  return heatMapSvg(
-    { rows: perHead && place ? headNames : layerNames, columns, values },
-    { title, rowTitle: perHead && place ? 'head' : 'layer', columnTitle: place ? 'position (bold: differs)' : 'head' },
-  );
 }
 
 const listed = 6;

@@ -7,16 +7,23 @@ import {
   logProbability,
   mostProbable,
   type PropertyName,
+  readCnf,
   sampleRows,
+  softEvidence,
   sumKind,
+  weighted,
 } from 'filigree';
 import { writeFileAtomic } from 'filigree/node';
+import { readTextFile } from '../open.js';
 import { addTalkOptions, type TalkOptions, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { evidenceList, openCircuit, openTable, variableList } from '../pc-files.js';
+import { circuitFormats, evidenceList, likelihoodList, openCircuit, openTable, variableList } from '../pc-files.js';
 import type { Run, Session } from '../session.js';
 import { count } from '../table.js';
+import { addPcAsk } from './pc-ask.js';
+import { addPcDraw } from './pc-draw.js';
 import { addPcLearn } from './pc-learn.js';
+import { addPcPrune } from './pc-prune.js';
 
 interface CircuitOptions extends TalkOptions {
   vtree?: string;
@@ -33,7 +40,7 @@ export function addPc(program: Command, run: Run): void {
     .addHelpText(
       'after',
       `
-Circuits are .psdd (with --vtree, which checks them), .jpc, .sdd or .nnf files. Variables count from 1, values from 0.
+Circuits are .psdd, .jpc, .sdd, .nnf or .fpc files, which --vtree checks; they and data may be .gz. Variables count from 1, values from 0.
 
 Examples:
   filigree pc learn train.data --valid valid.data --latents 16 --out model.jpc
@@ -41,11 +48,8 @@ Examples:
   filigree pc query model.jpc --query 1=1 --evidence 3=1,7=0`,
     );
   const about = (name: string, description: string): Command => {
-    const command = group
-      .command(name)
-      .description(description)
-      .argument('<circuit>', 'a .psdd, .jpc, .sdd or .nnf file');
-    return addTalkOptions(command.option('--vtree <file>', 'the .vtree of a .psdd or .sdd'));
+    const command = group.command(name).description(description).argument('<circuit>', circuitFormats);
+    return addTalkOptions(command.option('--vtree <file>', "the circuit's .vtree, to check it against"));
   };
   about('loglik', 'log-likelihood of rows, in nats')
     .requiredOption('--data <file>', 'rows of values, parted by commas or spaces; empty cells are summed out')
@@ -79,9 +83,13 @@ Examples:
         .argParser(evidenceList('--query'))
         .default(new Map(), 'none'),
     )
-    .action((path: string, options: CircuitOptions & { query: Evidence; evidence: Evidence }) =>
-      run((session) => query(path, options, session), options),
-    );
+    .addOption(
+      new Option('--soft <list>', 'how likely what was seen is at each value, such as 3=0.2:0.8')
+        .argParser(likelihoodList('--soft'))
+        .default(new Map(), 'none'),
+    )
+    .option('--weights <file>', 'a DIMACS file whose "c p weight" lines weigh the literals: the weighted model count')
+    .action((path: string, options: QueryOptions) => run((session) => query(path, options, session), options));
   withEvidence(about('sample', 'draw rows, given evidence'))
     .addOption(new Option('--rows <n>', 'how many').argParser(wholeNumber('--rows', 1, 10_000_000)).default(10))
     .addOption(new Option('--seed <n>', 'decides the rows').argParser(wholeNumber('--seed', 0)).default(0))
@@ -93,7 +101,10 @@ Examples:
   about('info', 'how large a circuit is').action((path: string, options: CircuitOptions) =>
     run((session) => info(path, options, session), options),
   );
+  addPcAsk(group, run);
+  addPcDraw(group, run);
   addPcLearn(group, run);
+  addPcPrune(group, run);
 }
 
 function withEvidence(command: Command): Command {
@@ -147,16 +158,24 @@ async function kl(
   else session.say(`divergence ${value.toFixed(6)} nats`);
 }
 
-async function query(
-  path: string,
-  options: CircuitOptions & { query: Evidence; evidence: Evidence },
-  session: Session,
-): Promise<void> {
-  const circuit = await openCircuit(path, options.vtree);
+interface QueryOptions extends CircuitOptions {
+  query: Evidence;
+  evidence: Evidence;
+  soft: Map<number, number[]>;
+  weights?: string;
+}
+
+async function query(path: string, options: QueryOptions, session: Session): Promise<void> {
+  const { soft, weights } = options;
+  const plain = await openCircuit(path, options.vtree);
+  const literals = weights === undefined ? undefined : readCnf(await readTextFile(weights), weights).weights;
+  const circuit = softEvidence(literals ? weighted(plain, literals) : plain, soft);
   const asked = options.query.size > 0;
-  const log = asked
+  let log = asked
     ? logProbability(circuit, options.query, options.evidence)
     : logProbability(circuit, options.evidence);
+  // Soft evidence is given too: without other evidence, its own probability has not been divided by yet.
+  if (asked && soft.size > 0 && options.evidence.size === 0) log -= logProbability(circuit, new Map());
   if (session.json) session.print({ log });
   else session.say(`log p ${log.toFixed(6)}, p ${Math.exp(log).toPrecision(6)}`);
 }

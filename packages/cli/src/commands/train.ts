@@ -1,26 +1,30 @@
-import { mkdir, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import {
   accuracy,
   checkpointFiles,
   findRecipe,
   InputError,
+  type Pair,
   recipes,
+  type Task,
   type TrainedModel,
   taskPairs,
   tasks,
   trainLanguageModel,
 } from 'filigree';
-import { startEngine, writeFileAtomic } from 'filigree/node';
+import { startEngine } from 'filigree/node';
 import { allowRelaxedSimd } from '../engine.js';
 import { addTalkOptions, type TalkOptions, wholeNumber } from '../options.js';
 import type { Run, Session } from '../session.js';
+import { TrainingFolder } from '../training-folder.js';
+import { trainFromConfig } from './train-config.js';
 
 interface Options extends TalkOptions {
-  recipe: string;
-  seed: number;
+  recipe?: string;
+  config?: string;
+  seed?: number;
   out: string;
+  resume?: boolean;
   threads?: number;
 }
 
@@ -30,11 +34,15 @@ const examined = 300;
 export function addTrain(program: Command, run: Run): void {
   const command = program
     .command('train')
-    .description('train a model from a recipe: text, tokenizer and weights are made from nothing but a seed')
-    .summary('train a model from a recipe')
-    .requiredOption('--recipe <name>', `what to train: ${recipes.map((r) => r.name).join(', ')}`)
-    .requiredOption('--out <folder>', 'where to write the model, in Hugging Face layout')
-    .addOption(new Option('--seed <n>', 'decides text and weights').argParser(wholeNumber('--seed', 0)).default(0))
+    .description(
+      'train a model from nothing but a seed (--recipe), or a dense or sparse network as a configuration file says (--config)',
+    )
+    .summary('train a model from a recipe or a configuration')
+    .option('--recipe <name>', `what to train: ${recipes.map((r) => r.name).join(', ')}`)
+    .option('--config <file>', 'a JSON file that says data, network, method and optimiser')
+    .requiredOption('--out <folder>', 'where to write the model, and live metrics (metrics.jsonl)')
+    .option('--resume', 'go on with the training that was interrupted in --out')
+    .addOption(new Option('--seed <n>', 'decides all that is random (default: 0)').argParser(wholeNumber('--seed', 0)))
     .addOption(
       new Option('--threads <n>', 'threads to compute on (default: all cores)').argParser(
         wholeNumber('--threads', 1, 256),
@@ -47,25 +55,46 @@ export function addTrain(program: Command, run: Run): void {
 Recipes:
 ${recipes.map((r) => `  ${r.name}: ${r.description}`).join('\n')}
 
-Example:
-  filigree train --recipe stories --out my-model`,
+A configuration, with all that has a default left out but the method:
+  {"data": {"kind": "glyphs"}, "hidden": [300, 100], "method": {"kind": "rigl", "density": 0.05, "every": 40}}
+Data: glyphs, glyphs-easy; {"kind": "idx", "path": FOLDER}; {"kind": "csv", "path": FILE, "label": COLUMN}.
+Methods: dense; static, set, rigl, srigl, dst-ee with density, allocator, every, alpha, until; ste, sr-ste, bdwp with n, m, pull.
+Also: train, activation, start, epochs, batch, lr, schedule, optimiser, clip, labelSmoothing, patience, seed.
+
+Examples:
+  filigree train --recipe stories --out my-model
+  filigree train --config examples/glyphs-rigl.json --out glyphs`,
     )
-    .action((options: Options) => run((session) => train(options, session), options));
+    .action((options: Options) => run((session) => choose(options, session), options));
 }
 
-async function train(options: Options, session: Session): Promise<void> {
-  const recipe = findRecipe(options.recipe);
-  await checkFolder(options.out);
+async function choose({ recipe, config, ...options }: Options, session: Session): Promise<void> {
+  if ((recipe === undefined) === (config === undefined)) {
+    throw new InputError('Say what to train: either --recipe NAME or --config FILE.');
+  }
+  if (config !== undefined) return trainFromConfig({ ...options, config }, session);
+  await trainRecipe(recipe ?? '', options, session);
+}
+
+async function trainRecipe(name: string, options: Options, session: Session): Promise<void> {
+  const recipe = findRecipe(name);
+  const { seed = 0 } = options;
+  const folder = await TrainingFolder.open(options.out, options.resume === true);
   allowRelaxedSimd();
   startEngine({ threads: options.threads });
   const started = performance.now();
   const losses: [step: number, loss: number][] = [];
+  let waiting = Promise.resolve();
   const trained = await session.during(`training ${recipe.name}`, ({ signal, onProgress }) =>
     trainLanguageModel(recipe, {
-      seed: options.seed,
+      seed,
       signal,
+      checkpoint: { store: folder, every: 500 },
       onProgress({ step, steps, loss, tokens }) {
-        if (step % 200 === 0) losses.push([step, Number(loss.toFixed(4))]);
+        if (step % 200 === 0) {
+          losses.push([step, Number(loss.toFixed(4))]);
+          waiting = waiting.then(() => folder.record({ step, loss }));
+        }
         onProgress({ done: tokens, total: (steps * tokens) / step, unit: 'tokens' });
       },
     }),
@@ -73,32 +102,26 @@ async function train(options: Options, session: Session): Promise<void> {
   const seconds = Math.round((performance.now() - started) / 1000);
   const right: Record<string, number> = {};
   for (const task of tasks) {
-    const { pairs } = taskPairs(task, trained.tokenizer, {
-      count: examined,
-      part: 'evaluation',
-      context: recipe.config.context,
-    });
-    right[task.name] = await accuracy(trained.model, pairs);
+    const pairs = pairsThatFit(task, trained);
+    if (pairs) right[task.name] = await accuracy(trained.model, pairs, task);
   }
-  const record = { recipe, seed: options.seed, tokens: trained.tokens, seconds, loss: trained.loss, losses, right };
-  await mkdir(options.out, { recursive: true });
-  for (const [path, data] of await modelFiles(trained)) await writeFileAtomic(join(options.out, path), data);
-  await writeFileAtomic(join(options.out, 'training.json'), `${JSON.stringify(record, null, 1)}\n`);
+  await waiting;
+  const record = { recipe, seed, tokens: trained.tokens, seconds, loss: trained.loss, losses, right };
+  await folder.finish(await modelFiles(trained), record);
   if (session.json) return session.print(record);
   session.say(`${trained.tokens.toLocaleString('en')} tokens in ${seconds} s, loss ${trained.loss.toFixed(3)}`);
-  session.say(`right on both prompts of ${examined} unseen pairs:`);
-  for (const [task, share] of Object.entries(right)) session.say(`  ${task.padEnd(12)}${(100 * share).toFixed(1)} %`);
+  session.say(`right on ${examined} unseen pairs (on both prompts where the corrupted one has an answer):`);
+  for (const [task, share] of Object.entries(right)) session.say(`  ${task.padEnd(22)}${(100 * share).toFixed(1)} %`);
   session.say(`wrote the model to ${options.out}`);
 }
 
-/** Throws InputError where a model would overwrite something else. */
-async function checkFolder(folder: string): Promise<void> {
-  const there = await stat(folder).catch(() => undefined);
-  if (!there) return;
-  if (!there.isDirectory()) throw new InputError(`--out ${folder} is a file; give a folder.`);
-  const names = await readdir(folder);
-  if (names.length > 0 && !names.includes('training.json')) {
-    throw new InputError(`--out ${folder} holds other files; give an empty folder or one that train has written.`);
+/** Pairs that the model has not seen, or nothing where its text has not the words of the task. */
+function pairsThatFit(task: Task, { tokenizer, model }: TrainedModel): readonly Pair[] | undefined {
+  try {
+    return taskPairs(task, tokenizer, { count: examined, part: 'evaluation', context: model.config.context }).pairs;
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
   }
 }
 

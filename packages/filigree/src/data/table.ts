@@ -60,9 +60,12 @@ export function readTable(text: string, name: string, limit = Number.POSITIVE_IN
 const commas = (line: string): string[] => line.split(',').map((cell) => cell.trim());
 const spaces = (line: string): string[] => line.trim().split(/\s+/);
 
+/** Whether a cell says that its value is missing. */
+export const isMissing = (cell: string): boolean => missing.has(cell.toLowerCase());
+
 /** A cell's number, undefined where it is missing, NaN where it is something else. */
 function cellNumber(cell: string): number | undefined {
-  if (missing.has(cell.toLowerCase())) return undefined;
+  if (isMissing(cell)) return undefined;
   return Number(cell);
 }
 

@@ -148,7 +148,7 @@ function means(
     total = scope(() =>
       noGrad(() => {
         const { clean, last } = makeBatch(part);
-        const { values } = runSources(model, graph, clean, last);
+        const { values } = runSources(model, graph, clean, last, { everywhere: true });
         // Padding counts for nothing.
         const real = clean.flatMap((row) => Array.from({ length: values.shape[2] }, (_, t) => Number(t < row.length)));
         const weights = mul(tensor(real, [part.length, values.shape[2]]), 1 / count);

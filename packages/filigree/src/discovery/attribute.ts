@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js';
+import { rowsAt } from '../nn/attention.js';
 import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
 import { assign, at, noGrad, type Rules, reshape, scope, sub, Tensor } from '../tensor/index.js';
@@ -23,6 +24,16 @@ export interface EstimateOptions extends Progress {
 export interface Counterfactual extends PairRuns {
   readonly values: Tensor;
   readonly differences: Tensor;
+}
+
+/** The differences at the positions that a gradient `[…, batch, positions, width]` has: all, or the answers' alone. */
+export function differencesAt({ differences, batch }: Counterfactual): (gradient: Tensor) => Tensor {
+  let answers: Tensor | undefined;
+  return (gradient) => {
+    if (gradient.shape.at(-2) === differences.shape[2]) return differences;
+    answers ??= rowsAt(differences, batch.last);
+    return answers;
+  };
 }
 
 /**

@@ -7,7 +7,7 @@ import { rocAuc } from './compare.js';
 import { compareCircuits } from './compare-circuits.js';
 import { EdgeGraph } from './graph.js';
 import { countEdges } from './select.js';
-import { toCircuit } from './to-circuit.js';
+import { nodesToCircuit, toCircuit } from './to-circuit.js';
 
 const graph = new EdgeGraph({ layers: 2, heads: 2, mlpWidth: 8 });
 const places = [...graph.places()];
@@ -28,7 +28,7 @@ describe('two circuits', () => {
     const shared = { first: 4, second: 5, both: 2, iou: 2 / 7, precision: 2 / 4, recall: 2 / 5 };
     expect(edges).toEqual({ ...shared, rocAuc: null });
     // input, a0.h0, m0, logits against input, a0.h0, m0, logits, a1.h1.
-    expect(nodes).toEqual({ first: 4, second: 5, both: 4, iou: 4 / 5, precision: 1, recall: 4 / 5 });
+    expect(nodes).toEqual({ first: 4, second: 5, both: 4, iou: 4 / 5, precision: 1, recall: 4 / 5, rocAuc: null });
     expect(layers.map(({ layer, first: a, second: b, both }) => [layer, a, b, both])).toEqual([
       ['0', 3, 2, 2],
       ['1', 0, 1, 0],
@@ -46,6 +46,20 @@ describe('two circuits', () => {
         ['mlp->logits', [1, 0, 0]],
       ]),
     );
+  });
+
+  it('of nodes or neurons are judged by what they score', () => {
+    // Of input, a0.h0, a0.h1, m0, a1.h0, a1.h1, m1 the first ranks a0.h0 and m0 over input; the truth has input, a0.h0, m0.
+    const nodeValues = Float64Array.of(-3, -5, 2, -4, 1, -3.5, 0);
+    const found = { graph, level: 'node' as const, scores: nodeValues };
+    const nodes = nodesToCircuit(found, new Uint8Array(7), provenance);
+    // Of the 3 true and 4 other nodes, in pairs: only a1.h1 is ranked over a true one.
+    expect(compareCircuits(nodes, first).nodes).toMatchObject({ first: 0, second: 4, rocAuc: 11 / 12 });
+    const neuronValues = Array.from(nodeValues).flatMap((value) => [value + 9, -9]);
+    const twice = { graph, level: 'neuron' as const, scores: Float64Array.from(neuronValues) };
+    const neurons = nodesToCircuit(twice, new Uint8Array(14), provenance);
+    expect(compareCircuits(neurons, first, 'signed').nodes.rocAuc).toBe(11 / 12);
+    expect(compareCircuits(nodes, first, 'signed').edges.rocAuc).toBeNull();
   });
 
   it('agree wholly with themselves, and the groups add up', () => {

@@ -29,8 +29,8 @@ export interface EdgeOverlap extends Overlap {
 export interface CircuitComparison {
   readonly ranking: Ranking;
   readonly edges: EdgeOverlap;
-  /** Nodes that kept edges touch. */
-  readonly nodes: Overlap;
+  /** Nodes that kept edges touch; the ROC-AUC is of the first's scores of nodes, as a guess at the second's. */
+  readonly nodes: EdgeOverlap;
   /** Edges by the layer of what they lead to. */
   readonly layers: readonly (EdgeOverlap & { readonly layer: string })[];
   /** Edges by what they come from and lead to, such as `head->q` or `input->mlp`. */
@@ -66,7 +66,7 @@ export function compareCircuits(first: Circuit, second: Circuit, ranking: Rankin
   return {
     ranking,
     edges: compareEdges(mine, theirs, ranking),
-    nodes: overlap(touched(mine), touched(theirs)),
+    nodes: { ...overlap(touched(mine), touched(theirs)), rocAuc: nodeAuc(first, touched(theirs), ranking) },
     layers: grouped(mine, theirs, layerOf, ranking, (layer, of) => ({ layer, ...of })).sort(
       (x, y) => layerOrder(x.layer) - layerOrder(y.layer),
     ),
@@ -99,12 +99,31 @@ function grouped<T>(
 function compareEdges(mine: readonly NamedEdge[], theirs: readonly NamedEdge[], ranking: Ranking): EdgeOverlap {
   const kept = (edges: readonly NamedEdge[]): Set<string> => new Set(edges.filter((e) => e.kept).map(edgeName));
   const truth = kept(theirs);
-  const scored = mine.filter((edge) => edge.score !== null);
-  const worth = scored.map(({ score }) => (ranking === 'abs' ? Math.abs(score as number) : -(score as number)));
-  const isTrue = scored.map((edge) => truth.has(edgeName(edge)));
+  const scores = new Map(mine.map((edge) => [edgeName(edge), edge.score]));
+  return { ...overlap(kept(mine), truth), rocAuc: guess(scores, truth, ranking) };
+}
+
+/** How well the scores of a circuit of nodes, or the sums of one of neurons, guess nodes; of the logits nothing is to be guessed. */
+function nodeAuc({ nodes, level }: Circuit, truth: ReadonlySet<string>, ranking: Ranking): number | null {
+  const own = nodes.id.flatMap((id, i): [string, number | null][] => {
+    if (nodes.kind[i] === 'logits') return [];
+    if (level !== 'neuron') return [[id, nodes.score[i]]];
+    return [[id, nodes.neuronScores?.[i]?.reduce<number>((sum, score) => sum + (score ?? 0), 0) ?? null]];
+  });
+  return guess(new Map(own), new Set([...truth].filter((id) => id !== 'logits')), ranking);
+}
+
+/** ROC-AUC of scores as a guess at what is true; null where they do not score all of it, or nothing else. */
+function guess(
+  scores: ReadonlyMap<string, number | null>,
+  truth: ReadonlySet<string>,
+  ranking: Ranking,
+): number | null {
+  const scored = [...scores].flatMap(([name, score]): [string, number][] => (score === null ? [] : [[name, score]]));
+  const worth = scored.map(([, score]) => (ranking === 'abs' ? Math.abs(score) : -score));
+  const isTrue = scored.map(([name]) => truth.has(name));
   const hits = isTrue.filter(Boolean).length;
-  const guessable = hits === truth.size && hits > 0 && hits < scored.length;
-  return { ...overlap(kept(mine), truth), rocAuc: guessable ? rocAuc(worth, isTrue) : null };
+  return hits === truth.size && hits > 0 && hits < scored.length ? rocAuc(worth, isTrue) : null;
 }
 
 function overlap(first: ReadonlySet<string>, second: ReadonlySet<string>): Overlap {

@@ -1,3 +1,4 @@
+import { rowsAt } from '../nn/attention.js';
 import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
 import {
@@ -18,7 +19,7 @@ import {
 } from '../tensor/index.js';
 import { type Counterfactual, checkPoints, overBatches } from './attribute.js';
 import { type AttributionOptions, addScores, inputLine, integrationPoints } from './eap-ig.js';
-import { type Line, readerGradients } from './gradients.js';
+import { type Line, readerGradients, repeat } from './gradients.js';
 import { EdgeGraph } from './graph.js';
 import type { EdgeScores } from './scores.js';
 import { entrances } from './sources.js';
@@ -50,7 +51,7 @@ export async function eapIgActivations(
     const scores = zeros([graph.sources.length, graph.destinations.length]);
     forEachGroup(model, graph, runs, share, ({ first, end }, line) => {
       const readers = readerGradients(model, graph, runs.batch, line, name, runs.clean.logits, rules);
-      addScores(scores, runs.differences, readers, first, end);
+      addScores(scores, runs, readers, first, end);
     });
     return scores;
   });
@@ -67,12 +68,16 @@ export function forEachGroup(
 ): void {
   const streams = entrances(model, runs.batch);
   scope(() => visit({ first: 0, end: 1 }, inputLine(runs, points)));
-  for (let layer = 0; layer < model.config.layers; layer++) {
+  const { layers } = model.config;
+  for (let layer = 0; layer < layers; layer++) {
     const first = graph.firstSource(layer);
     const end = first + model.config.heads;
     scope(() => {
       const residual = repeated(streams[layer], points.length);
-      const shift = track(alias(moved(runs, first, end, points)));
+      const everywhere = moved(runs, first, end, points);
+      // The last layer's heads write at the answers only.
+      const answers = repeat(runs.batch.last, points.length);
+      const shift = track(alias(layer === layers - 1 ? noGrad(() => rowsAt(everywhere, answers)) : everywhere));
       const edit = (site: string, value: Tensor): Tensor =>
         site === `blocks.${layer}.attn_out` ? add(value, shift) : value;
       visit({ first, end }, { points: points.length, layer, residual, edit, moving: shift });

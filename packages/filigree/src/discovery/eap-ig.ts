@@ -16,7 +16,14 @@ import {
   track,
   zeros,
 } from '../tensor/index.js';
-import { type Counterfactual, checkLine, checkPoints, type EstimateOptions, overBatches } from './attribute.js';
+import {
+  type Counterfactual,
+  checkLine,
+  checkPoints,
+  differencesAt,
+  type EstimateOptions,
+  overBatches,
+} from './attribute.js';
 import { type Line, type ReaderGradient, readerGradients } from './gradients.js';
 import { EdgeGraph } from './graph.js';
 import type { EdgeScores } from './scores.js';
@@ -73,7 +80,7 @@ export async function attribute(
     const line = inputLine(runs, share);
     const readers = readerGradients(model, graph, runs.batch, line, name, runs.clean.logits, rules);
     const scores = zeros([graph.sources.length, graph.destinations.length]);
-    addScores(scores, runs.differences, readers, 0, graph.sources.length);
+    addScores(scores, runs, readers, 0, graph.sources.length);
     return scores;
   });
   return { graph, ...found };
@@ -94,16 +101,17 @@ export function inputLine(runs: Counterfactual, points: readonly number[]): Line
 /** Adds, to a table of scores, those of the edges out of sources `first .. end - 1` from the gradients by their readers. */
 export function addScores(
   scores: Tensor,
-  differences: Tensor,
+  runs: Counterfactual,
   readers: readonly ReaderGradient[],
   first: number,
   end: number,
 ): void {
   noGrad(() => {
+    const differences = differencesAt(runs);
     for (const reader of readers) {
       const last = Math.min(end, reader.reads);
       if (last <= first) continue;
-      const part = einsum('ubtd,vbtd->uv', slice(differences, 0, first, last), reader.gradient);
+      const part = einsum('ubtd,vbtd->uv', slice(differences(reader.gradient), 0, first, last), reader.gradient);
       const place = slice(slice(scores, 0, first, last), 1, reader.first, reader.first + reader.count);
       assign(place, part);
     }

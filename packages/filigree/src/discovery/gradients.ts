@@ -1,7 +1,19 @@
+import { rowsAt } from '../nn/attention.js';
 import type { TransformerConfig } from '../nn/config.js';
 import { headReadGradients } from '../nn/reader-gradients.js';
 import type { Transformer } from '../nn/transformer.js';
-import { backward, concat, mul, noGrad, ones, type Rules, reshape, sum, type Tensor } from '../tensor/index.js';
+import {
+  addAxis,
+  backward,
+  concat,
+  mul,
+  noGrad,
+  ones,
+  type Rules,
+  reshape,
+  sum,
+  type Tensor,
+} from '../tensor/index.js';
 import type { EdgeGraph } from './graph.js';
 import { type MetricName, metric } from './metric.js';
 import type { Batch } from './sources.js';
@@ -12,7 +24,7 @@ export interface ReaderGradient {
   readonly first: number;
   readonly count: number;
   readonly reads: number;
-  /** `[destinations, batch, positions, width]`, averaged over the points. */
+  /** `[destinations, batch, positions, width]`, averaged over the points; of those that read at the answer only, one position. */
   readonly gradient: Tensor;
 }
 
@@ -43,7 +55,7 @@ export function readerGradients(
 ): ReaderGradient[] {
   const { config } = model;
   const pairs = batch.pairs.length;
-  const [, length, width] = line.residual.shape;
+  const answers = repeat(batch.last, line.points);
   const layers = Array.from({ length: config.layers - line.layer }, (_, i) => line.layer + i);
   const read = layers.flatMap((l) => readSites(config).map((site) => `blocks.${l}.${site}`)).concat('final_in');
   const seen = layers.flatMap((l) => [
@@ -62,18 +74,24 @@ export function readerGradients(
     const whole = (first: number, site: string): void => {
       const gradient = gradientAt.get(site);
       if (!gradient) return;
-      const summed = reshape(sum(byPoint(gradient), 0), [1, pairs, length, width]);
-      result.push({ first, count: 1, reads: graph.destinations[first].reads, gradient: summed });
+      const summed = sum(byPoint(gradient), 0);
+      result.push({ first, count: 1, reads: graph.destinations[first].reads, gradient: addAxis(summed, 0) });
     };
     for (const layer of layers) {
       const first = graph.firstDestination(layer);
-      const scale = config.norm === 'none' ? undefined : byPoint(run.site(`blocks.${layer}.ln1.scale`));
-      const stream = byPoint(run.site(`blocks.${layer}.resid_pre`));
+      const scale = config.norm === 'none' ? undefined : run.site(`blocks.${layer}.ln1.scale`);
+      const stream = run.site(`blocks.${layer}.resid_pre`);
       (['q', 'k', 'v'] as const).forEach((kind, i) => {
         const site = `blocks.${layer}.attn.${kind}`;
         const slope = gradientAt.get(site);
         if (!slope) return;
-        const reads = { residual: stream, scale, projected: byPoint(run.site(site)), gradient: byPoint(slope) };
+        const here = (t: Tensor): Tensor => byPoint(t.shape[1] === slope.shape[1] ? t : rowsAt(t, answers));
+        const reads = {
+          residual: here(stream),
+          scale: scale && here(scale),
+          projected: byPoint(run.site(site)),
+          gradient: byPoint(slope),
+        };
         const gradient = headReadGradients(config, model.weights.blocks[layer], kind, reads, rules);
         const { reads: sources } = graph.destinations[first];
         result.push({ first: first + i * config.heads, count: config.heads, reads: sources, gradient });
@@ -94,17 +112,20 @@ export function runLine(
   cleanLogits: Tensor,
   options: { ungroup?: boolean; sites: readonly string[] },
 ) {
-  const repeat = <T>(items: readonly T[]): T[] => Array.from({ length: line.points }, () => items).flat();
   const run = model.run([], {
     from: { layer: line.layer, residual: line.residual },
-    at: repeat(batch.last),
+    at: repeat(batch.last, line.points),
+    narrow: true,
     edit: line.edit,
     ...options,
   });
-  const reference = name === 'kl' ? concat(repeat([cleanLogits]), 0) : undefined;
-  const value = metric(name, run.logits, repeat(batch.pairs), reference);
+  const reference = name === 'kl' ? concat(repeat([cleanLogits], line.points), 0) : undefined;
+  const value = metric(name, run.logits, repeat(batch.pairs, line.points), reference);
   return { run, value, seed: mul(ones(value.shape, value.device), 1 / line.points) };
 }
+
+/** The items, again and again. */
+export const repeat = <T>(items: readonly T[], times: number): T[] => Array.from({ length: times }, () => items).flat();
 
 /** Sites of a block by which gradients are wanted. */
 function readSites(config: TransformerConfig): string[] {

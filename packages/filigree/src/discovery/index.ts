@@ -66,6 +66,7 @@ export {
   nodeMethods,
   nodeScores,
 } from './node-scores.js';
+export { type NodeScoresFile, nodeScoresFile, readNodeScores } from './node-scores-file.js';
 export {
   headSites,
   isHeadSite,
@@ -77,7 +78,7 @@ export {
   streamSites,
 } from './patching.js';
 export { alignedPairs, type PositionTokens, positionTokens } from './positions.js';
-export { randomScores } from './random-scores.js';
+export { randomNodes, randomScores } from './random-scores.js';
 export { type RelpOptions, type RelpRules, relp, relpRules } from './relp.js';
 export { runCircuits } from './run-circuit.js';
 export { type NodeSet, runNodes } from './run-nodes.js';
@@ -95,5 +96,5 @@ export {
   selectTop,
 } from './select.js';
 export { type Batch, makeBatch, runSources, type SourceValues } from './sources.js';
-export { fromCircuit, toCircuit } from './to-circuit.js';
+export { fromCircuit, nodesFromCircuit, nodesToCircuit, toCircuit } from './to-circuit.js';
 export { type UgsOptions, ugs } from './ugs.js';

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import { fit } from '../nn/fit.js';
+import { minimise } from '../nn/fit.js';
 import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
 import {
@@ -134,11 +134,10 @@ export async function learnMask(
       const value = mean(metric(name, reshape(run, reference.shape), own.pairs, reference));
       return add(neg(value), method.penalty(logits, possible, { step, range: Math.abs(clean - empty) }));
     };
-    await fit(new Map([['gates', logits], ...(method.parameters ?? [])]), loss, {
+    await minimise(new Map([['gates', logits], ...(method.parameters ?? [])]), loss, {
       steps,
       lr,
-      optimiser: { weightDecay: 0 },
-      reportEvery: 1,
+      optimiser: { kind: 'adamw', weightDecay: 0 },
       signal,
       onProgress: ({ step }) => options.onProgress?.({ done: step, total: steps, unit: 'steps' }),
     });

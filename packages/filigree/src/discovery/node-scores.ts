@@ -12,7 +12,7 @@ import {
   type Tensor,
   zeros,
 } from '../tensor/index.js';
-import { type Counterfactual, checkLine, checkPoints, overBatches } from './attribute.js';
+import { type Counterfactual, checkLine, checkPoints, differencesAt, overBatches } from './attribute.js';
 import { type AttributionOptions, inputLine, integrationPoints } from './eap-ig.js';
 import { forEachGroup } from './eap-ig-activations.js';
 import { type Line, runLine } from './gradients.js';
@@ -71,12 +71,12 @@ export async function nodeScores(
     if (method === 'eap-ig-activations') {
       forEachGroup(model, graph, runs, share, ({ first, end }, line) => {
         const [gradient] = gradientsAt(model, runs, line, name, [], rules);
-        addRows(table, runs.differences, first, end, gradient);
+        addRows(table, runs, first, end, gradient);
       });
     } else {
       const { sites, groups } = writers(graph);
       gradientsAt(model, runs, inputLine(runs, share), name, sites, rules).forEach((gradient, i) => {
-        addRows(table, runs.differences, groups[i].first, groups[i].end, gradient);
+        addRows(table, runs, groups[i].first, groups[i].end, gradient);
       });
     }
     return level === 'neuron' ? table : sum(table, 1);
@@ -120,9 +120,10 @@ function gradientsAt(
 }
 
 /** Writes the scores of sources `first .. end - 1` that share a gradient into their rows. */
-function addRows(table: Tensor, differences: Tensor, first: number, end: number, gradient: Tensor | null): void {
+function addRows(table: Tensor, runs: Counterfactual, first: number, end: number, gradient: Tensor | null): void {
   if (!gradient) return;
-  noGrad(() =>
-    assign(slice(table, 0, first, end), einsum('ubtd,btd->ud', slice(differences, 0, first, end), gradient)),
-  );
+  noGrad(() => {
+    const differences = slice(differencesAt(runs)(gradient), 0, first, end);
+    assign(slice(table, 0, first, end), einsum('ubtd,btd->ud', differences, gradient));
+  });
 }

@@ -1,4 +1,4 @@
-import { AdamW } from '../nn/adamw.js';
+import { Optimiser } from '../nn/optimiser.js';
 import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
 import {
@@ -97,7 +97,8 @@ async function trainGroup(
   const { steps = 1000, lr = 1e-3, memory = defaultMemory } = options;
   const rows = slice(best, 0, group.first, group.first + group.count);
   const constants = rows.packed();
-  const optimiser = new AdamW(new Map([['constants', constants]]), { weightDecay: 0 });
+  const optimiser = new Optimiser({ kind: 'adamw', weightDecay: 0 });
+  const parameters = new Map([['constants', constants]]);
   const parts = [...planBatches(model.config, graph, pairs, group.count, memory)([1])].map(({ pairs: part }) =>
     prepare(model, graph, makeBatch(part), group.layer),
   );
@@ -122,7 +123,7 @@ async function trainGroup(
         lowest[i] = loss;
         scope(() => assign(at(rows, 0, i), at(constants, 0, i)));
       });
-      optimiser.step([gradient], lr);
+      optimiser.step(parameters, [gradient], lr);
       losses.dispose();
       gradient.dispose();
     }

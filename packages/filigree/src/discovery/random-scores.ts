@@ -4,6 +4,7 @@ import { Random } from '../tensor/index.js';
 import { measureCircuits } from './evaluate.js';
 import { EdgeGraph } from './graph.js';
 import type { MeasureOptions } from './measure.js';
+import type { NodeLevel, NodeScores } from './node-scores.js';
 import type { EdgeScores } from './scores.js';
 
 /**
@@ -22,7 +23,30 @@ export async function randomScores(
   const random = new Random(seed).fork('random scores');
   const scores = new Float64Array(graph.tableSize);
   for (const place of graph.places()) scores[place] = random.normal();
-  const { clean, corrupt } = await measureCircuits(model, graph, pairs, [], rest);
+  return { graph, scores, metric: await wholeRuns(model, graph, pairs, rest) };
+}
+
+/** The same for nodes or neurons. */
+export async function randomNodes(
+  model: Transformer,
+  pairs: readonly Pair[],
+  options: MeasureOptions & { level?: NodeLevel; seed?: number } = {},
+): Promise<NodeScores> {
+  const { seed = 0, level = 'node', ...rest } = options;
+  const graph = new EdgeGraph(model.config);
+  const units = graph.sources.length * (level === 'node' ? 1 : model.config.width);
+  const scores = Float64Array.from(new Random(seed).fork('random scores').normals(units));
+  return { graph, level, scores, metric: await wholeRuns(model, graph, pairs, rest) };
+}
+
+/** The mean metric of whole runs on both prompts. */
+async function wholeRuns(
+  model: Transformer,
+  graph: EdgeGraph,
+  pairs: readonly Pair[],
+  options: MeasureOptions,
+): Promise<EdgeScores['metric']> {
+  const { clean, corrupt } = await measureCircuits(model, graph, pairs, [], options);
   const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
-  return { graph, scores, metric: { clean: mean(clean), corrupt: mean(corrupt) } };
+  return { clean: mean(clean), corrupt: mean(corrupt) };
 }

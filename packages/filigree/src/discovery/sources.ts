@@ -1,6 +1,6 @@
 import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
-import { assign, at, noGrad, permute, scope, slice, Tensor } from '../tensor/index.js';
+import { addAxis, assign, at, mul, noGrad, permute, scope, slice, Tensor, tensor } from '../tensor/index.js';
 import type { EdgeGraph } from './graph.js';
 
 /** Pairs that go through the model together, shorter ones padded on the right. */
@@ -21,7 +21,10 @@ export function makeBatch(pairs: readonly Pair[]): Batch {
   };
 }
 
-/** What a run writes into the residual stream: `[sources, batch, positions, width]`, and its logits `[batch, vocabulary]`. */
+/**
+ * What a run writes into the residual stream: `[sources, batch, positions, width]`, and its logits `[batch, vocabulary]`. What the
+ * sources of the last layer write where no logits are asked for is nobody's concern; it stands as 0 there.
+ */
 export interface SourceValues {
   readonly values: Tensor;
   readonly logits: Tensor;
@@ -45,24 +48,35 @@ export function sourcePlaces(graph: EdgeGraph): Map<string, { first: number; per
   return places;
 }
 
-/** Runs the model on one side of a batch and collects what every source writes. No gradients. */
+/**
+ * Runs the model on one side of a batch and collects what every source writes. No gradients. With `everywhere` the last layer's
+ * sources are computed at every position.
+ */
 export function runSources(
   model: Transformer,
   graph: EdgeGraph,
   tokens: readonly (readonly number[])[],
   last: readonly number[],
+  { everywhere = false } = {},
 ): SourceValues {
   return scope(() =>
     noGrad(() => {
       const places = sourcePlaces(graph);
       const length = Math.max(...tokens.map((row) => row.length));
       const values = Tensor.allocate([graph.sources.length, tokens.length, length, model.config.width]);
+      const answers = tensor(
+        last.flatMap((end) => Array.from({ length }, (_, t) => Number(t === end))),
+        [tokens.length, length, 1],
+      );
       const { logits } = model.run(tokens, {
         at: last,
+        narrow: !everywhere,
         results: true,
         edit(site, value) {
           const place = places.get(site);
-          if (place) storeSources(values, place.first, value, place.perHead);
+          if (!place) return value;
+          const whole = value.shape[1] === length ? value : mul(value, place.perHead ? addAxis(answers, 3) : answers);
+          storeSources(values, place.first, whole, place.perHead);
           return value;
         },
       });

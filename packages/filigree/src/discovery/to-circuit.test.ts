@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Provenance } from '../circuit/index.js';
+import { readCircuit } from '../circuit/index.js';
 import { InputError } from '../errors.js';
 import { Random } from '../tensor/index.js';
 import { EdgeGraph } from './graph.js';
+import { mibGraphText, readMibGraph } from './mib-graph.js';
 import { selectTop } from './select.js';
-import { fromCircuit, toCircuit } from './to-circuit.js';
+import { fromCircuit, nodesFromCircuit, nodesToCircuit, toCircuit } from './to-circuit.js';
 
 const provenance: Provenance = {
   model: 'tiny',
@@ -62,5 +64,70 @@ describe('a transformer as a circuit', () => {
     expect(() => fromCircuit(circuit, smaller, 'x.circuit.json')).toThrow(InputError);
     expect(() => fromCircuit(circuit, smaller, 'x.circuit.json')).toThrow(/another model's/);
     expect(() => fromCircuit({ ...circuit, kind: 'logic' }, graph, 'x.circuit.json')).toThrow(/kind 'logic'/);
+  });
+});
+
+describe('a circuit of nodes or neurons', () => {
+  const width = 3;
+  const sources = graph.sources.length;
+  const own = new EdgeGraph({ layers: 2, heads: 2, mlpWidth: 4, width });
+  /** Features kept at random; of whole nodes where the level asks for them. */
+  const drawn = (level: 'node' | 'neuron', seed: number): Uint8Array => {
+    const random = new Random(seed);
+    if (level === 'neuron') return Uint8Array.from({ length: sources * width }, () => random.integer(2));
+    return Uint8Array.from(Array.from({ length: sources }, () => new Array(width).fill(random.integer(2))).flat());
+  };
+
+  it.each(['node', 'neuron'] as const)(
+    'keeps its %ss and scores through JSON, and through the format of MIB',
+    (level) => {
+      for (let seed = 0; seed < 20; seed++) {
+        const nodes = drawn(level, seed);
+        const values = Float64Array.from(new Random(seed).normals(sources * (level === 'node' ? 1 : width)));
+        const circuit = nodesToCircuit({ graph: own, level, scores: values }, nodes, provenance);
+        const json = readCircuit(JSON.parse(JSON.stringify(circuit)), 'x.circuit.json');
+        const theirs = readMibGraph(JSON.parse(mibGraphText(circuit).replaceAll('NaN', 'null')), 'x.mib.json');
+        for (const read of [json, theirs]) {
+          expect(read.level).toBe(level);
+          expect(nodesFromCircuit(read, own, level, width, 'x')).toEqual({ nodes, scores: values });
+        }
+      }
+    },
+  );
+
+  it('keeps the edges between its nodes', () => {
+    const nodes = drawn('node', 3);
+    const keeps = (name: string): boolean => nodes[graph.sources.findIndex((s) => s.name === name) * width] === 1;
+    const { nodes: columns, edges } = nodesToCircuit(
+      { graph: own, level: 'node', scores: new Float64Array(sources) },
+      nodes,
+      provenance,
+    );
+    expect(edges.kept.some(Boolean)).toBe(true);
+    edges.kept.forEach((kept, e) => {
+      const [from, to] = [columns.id[edges.source[e]], columns.id[edges.target[e]]];
+      expect(kept, `${from}->${to}`).toBe(keeps(from) && (to === 'logits' || keeps(to)));
+    });
+  });
+
+  it('is refused where nothing is said of nodes or neurons, or of fewer than there are', () => {
+    const edges = toCircuit(own, selectTop(own, scores, 5), scores, provenance);
+    expect(() => nodesFromCircuit(edges, own, 'node', width, 'x')).toThrow(
+      /circuit of edges, and does not say which nodes/,
+    );
+    const nodes = nodesToCircuit(
+      { graph: own, level: 'node', scores: new Float64Array(sources) },
+      drawn('node', 1),
+      provenance,
+    );
+    expect(() => nodesFromCircuit(nodes, own, 'neuron', width, 'x')).toThrow(/does not say which neurons/);
+    const neurons = nodesToCircuit(
+      { graph: own, level: 'neuron', scores: new Float64Array(sources * width) },
+      drawn('neuron', 1),
+      provenance,
+    );
+    expect(() => nodesFromCircuit(neurons, own, 'neuron', 4, 'x')).toThrow(/has 3 neurons of input/);
+    // Which nodes have any neuron is known as well.
+    expect(nodesFromCircuit(neurons, own, 'node', width, 'x').scores).toBeUndefined();
   });
 });

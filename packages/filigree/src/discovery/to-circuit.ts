@@ -1,6 +1,8 @@
 import type { Circuit, Provenance } from '../circuit/index.js';
 import { InputError } from '../errors.js';
 import type { EdgeGraph } from './graph.js';
+import type { NodeLevel, NodeScores } from './node-scores.js';
+import type { NodeSet } from './run-nodes.js';
 import type { EdgeSet } from './select.js';
 
 /**
@@ -13,6 +15,43 @@ export function toCircuit(
   scores: ArrayLike<number> | undefined,
   provenance: Provenance,
 ): Circuit {
+  return wholeGraph(graph, provenance, (place) => ({ score: scores?.[place] ?? null, kept: edges[place] === 1 }));
+}
+
+/**
+ * A circuit of nodes or neurons as a shared circuit. Which nodes belong to it, and at the level of neurons which features of each,
+ * stands beside the nodes; edges have no scores, and those between kept nodes, and from them to the logits, are kept: a node's cut is
+ * the cut of all edges out of it, so this is the same circuit said in edges, but for nodes of which only some neurons are kept.
+ */
+export function nodesToCircuit(
+  { graph, level, scores }: Pick<NodeScores, 'graph' | 'level' | 'scores'>,
+  nodes: NodeSet,
+  provenance: Provenance,
+): Circuit {
+  const width = nodes.length / graph.sources.length;
+  const features = graph.sources.map((_, u) => nodes.subarray(u * width, (u + 1) * width));
+  const kept = features.map((own) => own.includes(1));
+  const circuit = wholeGraph(graph, provenance, (place) => {
+    const { source, destination } = graph.ends(place);
+    const writer = graph.writerOf(graph.destinations[destination]);
+    return { score: null, kept: kept[source] && (writer < 0 || kept[writer]) };
+  });
+  const own =
+    level === 'node'
+      ? { score: [...scores, null] }
+      : {
+          neurons: [...features.map((each) => Array.from(each, Boolean)), null],
+          neuronScores: [...features.map((_, u) => [...scores.slice(u * width, (u + 1) * width)]), null],
+        };
+  return { ...circuit, level, nodes: { ...circuit.nodes, kept: [...kept, true], ...own } };
+}
+
+/** All nodes and edges of a transformer, with what is said of each edge. */
+function wholeGraph(
+  graph: EdgeGraph,
+  provenance: Provenance,
+  say: (place: number) => { score: number | null; kept: boolean },
+): Circuit {
   const { layers, heads, width, parallel = false } = graph.config;
   const nodes = graph.sources.map((s) => ({
     id: s.name,
@@ -23,6 +62,7 @@ export function toCircuit(
   const places = [...graph.places()];
   const ends = places.map((place) => graph.ends(place));
   const destinations = ends.map((e) => graph.destinations[e.destination]);
+  const said = places.map(say);
   return {
     format: 'filigree-circuit',
     version: 1,
@@ -40,8 +80,8 @@ export function toCircuit(
       source: ends.map((e) => e.source),
       target: destinations.map((d) => (d.kind === 'logits' ? graph.sources.length : graph.writerOf(d))),
       port: destinations.map((d) => (d.head >= 0 ? d.kind : '')),
-      score: places.map((place) => scores?.[place] ?? null),
-      kept: places.map((place) => edges[place] === 1),
+      score: said.map(({ score }) => score),
+      kept: said.map(({ kept }) => kept),
     },
     provenance: { shape: { layers, heads, ...(width === undefined ? {} : { width }), parallel }, ...provenance },
   };
@@ -76,4 +116,40 @@ export function fromCircuit(
   }
   const scored = source.length === graph.edges && !scores.some(Number.isNaN);
   return { edges, scores: scored ? scores : undefined };
+}
+
+/**
+ * The kept nodes or neurons of a circuit file and their scores, in the order of this graph's sources; scores only where all have one.
+ * Throws InputError when the file is another model's, or says nothing of nodes.
+ */
+export function nodesFromCircuit(
+  circuit: Circuit,
+  graph: EdgeGraph,
+  level: NodeLevel,
+  width: number,
+  file: string,
+): { nodes: NodeSet; scores: Float64Array | undefined } {
+  fromCircuit(circuit, graph, file);
+  const { id, kept, neurons, neuronScores, score } = circuit.nodes;
+  if (!kept || (level === 'neuron' && !neurons)) {
+    throw new InputError(`${file} is a circuit of ${circuit.level}s, and does not say which ${level}s it keeps.`);
+  }
+  const places = new Map(id.map((name, i) => [name, i]));
+  const nodes = new Uint8Array(graph.sources.length * width);
+  const scores = new Float64Array(graph.sources.length * (level === 'node' ? 1 : width)).fill(Number.NaN);
+  graph.sources.forEach(({ name }, u) => {
+    const i = places.get(name) ?? -1;
+    const own = level === 'neuron' ? neurons?.[i] : undefined;
+    const ownScores = level === 'neuron' ? neuronScores?.[i] : [score[i] ?? null];
+    for (const list of [own, level === 'neuron' ? ownScores : undefined]) {
+      if (list && list.length !== width) {
+        throw new InputError(`${file} has ${list.length} neurons of ${name}, of which this model has ${width}.`);
+      }
+    }
+    nodes.set(own ? own.map(Number) : new Array<number>(width).fill(Number(kept[i] ?? false)), u * width);
+    ownScores?.forEach((value, f) => {
+      scores[u * ownScores.length + f] = value ?? Number.NaN;
+    });
+  });
+  return { nodes, scores: scores.some(Number.isNaN) ? undefined : scores };
 }

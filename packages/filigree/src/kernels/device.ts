@@ -1,3 +1,4 @@
+import type { CircuitDevice } from './circuits.js';
 import type { ElementwiseName } from './elementwise.js';
 
 /** Element types. `f64` exists on the reference device only. */
@@ -60,6 +61,16 @@ export interface SgdOptions {
   readonly nesterov: boolean;
 }
 
+/** A convolution over images `[height, width, channels]`: the kernel's rows and columns, the step, and rows of zeros on every side. */
+export interface PatchGeometry {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: number;
+  readonly padding: number;
+}
+
 /**
  * Where the values of a sparse matrix `W[rows, cols]` sit in a flat list. Rows come in groups of `lanes` that share their columns;
  * group `g` holds rows `lanes * g ..`, and there are `rows / lanes` of them. Four words of `groups` say, for each: the place of
@@ -90,11 +101,23 @@ export interface PreparedPattern {
 
 /** Products with sparse matrices. Views are `[rows of the batch, features]` with any stride between rows; `values` is contiguous. */
 export interface SparseDevice {
-  prepare(pattern: SparsePattern): PreparedPattern;
+  /**
+   * @param columns i32: where given, the columns stand there, in place of `pattern.columns`, and may change from product to product;
+   * they must lie inside the matrix. Only products, not `sampled`.
+   */
+  prepare(pattern: SparsePattern, columns?: View): PreparedPattern;
   /** `out[p, i] = sum_j W[i, j] x[p, j] (+ bias[i])`, the sum over the entries of row `i`. */
   product(w: PreparedPattern, values: View, out: View, x: View, bias?: View): void;
   /** The gradient of the values, `out[place of (i, j)] = sum_p g[p, i] x[p, j]`; patterns without `order`. */
   sampled(w: PreparedPattern, out: View, g: View, x: View): void;
+  /**
+   * The `n` largest magnitudes of every `m` neighbours in each row of `w[rows, cols]` (any strides), packed row by row with ascending columns:
+   * `values` and, as i32, `columns`, both contiguous. The rest of a row, shorter than `m`, keeps `ceil(n * rest / m)`. Of equal
+   * magnitudes the first is kept; NaN counts as larger than any number.
+   */
+  selectNm(values: View, columns: View, w: View, n: number, m: number): void;
+  /** 1 where `selectNm` keeps and 0 elsewhere, in a contiguous view of the shape of `w`. */
+  maskNm(out: View, w: View, n: number, m: number): void;
 }
 
 /**
@@ -106,6 +129,8 @@ export interface Device {
   readonly name: string;
   /** The element type of real numbers on this device. */
   readonly float: 'f32' | 'f64';
+  /** How it rounds, where hosts differ: `fused` multiply-add or `plain`. A training goes on only where it is the same. */
+  readonly numerics?: 'fused' | 'plain';
   /** Uninitialised elements. Throws `MemoryError` when the device is full. */
   allocate(dtype: DType, length: number): Buffer;
   free(buffer: Buffer): void;
@@ -156,8 +181,19 @@ export interface Device {
    */
   sgd(parameter: View, gradient: View, velocity: View, options: SgdOptions): void;
 
+  /**
+   * What a convolution sees: `out[image, row, column, ky, kx, c] = x[image, row * stride + ky - padding, column * stride + kx - padding, c]`, 0
+   * outside. Both contiguous, `x[images, height, width, channels]`.
+   */
+  patches(out: View, x: View, geometry: PatchGeometry): void;
+  /** The gradient of `patches`: each pixel of `out[images, height, width, channels]` gets the sum of all places that saw it. */
+  patchesGrad(out: View, gradient: View, geometry: PatchGeometry): void;
+
   /** Sparse products, where the device has them. */
   readonly sparse?: SparseDevice;
+
+  /** Sum-product circuits, where the device has them. */
+  readonly circuits?: CircuitDevice;
 
   /** Stops workers and frees everything. */
   dispose(): void;

@@ -1,9 +1,21 @@
+export {
+  BlockKind,
+  type CircuitDevice,
+  type CircuitProgram,
+  type CircuitRows,
+  type CircuitValues,
+  instructionWords,
+  Operation,
+  type PreparedCircuit,
+  type UpdateOptions,
+} from './circuits.js';
 export type {
   AdamOptions,
   Buffer,
   Causal,
   Device,
   DType,
+  PatchGeometry,
   PreparedPattern,
   Product,
   Reduction,

@@ -1,4 +1,5 @@
 import type { PreparedPattern, SparseDevice, SparsePattern, View } from './device.js';
+import { sizeOf } from './views.js';
 
 /** Every entry of a pattern, group by group: `visit(row, column, place of the value)`. */
 export function eachEntry(pattern: SparsePattern, visit: (row: number, column: number, place: number) => void): void {
@@ -15,14 +16,40 @@ export function eachEntry(pattern: SparsePattern, visit: (row: number, column: n
   }
 }
 
+/** How many weights a row of `cols` keeps, `n` of every `m` neighbours and as large a share of what is left, rounded up. */
+export const keptPerRow = (cols: number, n: number, m: number): number =>
+  n * Math.floor(cols / m) + Math.ceil((n * (cols % m)) / m);
+
+/** The places, ascending, of the `n` largest magnitudes in every `m` neighbours of a row; the definition of `selectNm`. */
+export function keptInRow(row: ArrayLike<number>, n: number, m: number): number[] {
+  const size = (x: number) => (Number.isNaN(x) ? Number.POSITIVE_INFINITY : Math.abs(x));
+  const before = (j: number, k: number) =>
+    Number(Number.isNaN(row[k])) - Number(Number.isNaN(row[j])) || size(row[k]) - size(row[j]) || j - k;
+  const kept: number[] = [];
+  for (let start = 0; start < row.length; start += m) {
+    const count = Math.min(m, row.length - start);
+    const group = Array.from({ length: count }, (_, k) => start + k);
+    const best = group.sort(before).slice(0, Math.ceil((n * count) / m));
+    kept.push(...best.sort((a, b) => a - b));
+  }
+  return kept;
+}
+
 /** Sparse products in plain loops: the definition of right. `values` and `store` move the elements of a view, row-major. */
 export function referenceSparse(
   values: (view: View) => Float64Array,
   store: (view: View, data: ArrayLike<number>) => void,
 ): SparseDevice {
+  const eachRow = (w: View, visit: (i: number, row: Float64Array) => void) => {
+    const [rows, cols] = w.shape;
+    const W = values(w);
+    for (let i = 0; i < rows; i++) visit(i, W.subarray(i * cols, (i + 1) * cols));
+  };
   return {
-    prepare: (pattern): PreparedPattern => ({ pattern, dispose() {} }),
-    product({ pattern }, weights, out, x, bias) {
+    prepare: (pattern, columns): PreparedPattern & { columns?: View } => ({ pattern, columns, dispose() {} }),
+    product(prepared, weights, out, x, bias) {
+      const { columns } = prepared as { columns?: View };
+      const pattern = columns ? { ...prepared.pattern, columns: Int32Array.from(values(columns)) } : prepared.pattern;
       const { rows, cols } = pattern;
       const W = values(weights);
       const X = values(x);
@@ -47,6 +74,24 @@ export function referenceSparse(
         });
       }
       store(out, result);
+    },
+    selectNm(kept, columns, w, n, m) {
+      const [all, places]: [number[], number[]] = [[], []];
+      eachRow(w, (_, row) => {
+        for (const j of keptInRow(row, n, m)) {
+          all.push(row[j]);
+          places.push(j);
+        }
+      });
+      store(kept, all);
+      store(columns, places);
+    },
+    maskNm(out, w, n, m) {
+      const mask = new Float64Array(sizeOf(w.shape));
+      eachRow(w, (i, row) => {
+        for (const j of keptInRow(row, n, m)) mask[i * row.length + j] = 1;
+      });
+      store(out, mask);
     },
   };
 }

@@ -11,6 +11,7 @@ import type {
   View,
 } from './device.js';
 import { type Arithmetic, type ElementwiseName, formula } from './elementwise.js';
+import { eachTap } from './reference-patches.js';
 import { referenceSparse } from './reference-sparse.js';
 import { sizeOf } from './views.js';
 
@@ -272,6 +273,22 @@ export function createReferenceDevice(float: 'f32' | 'f64' = 'f64'): Device {
       }
       store(parameter, P);
       store(velocity, V);
+    },
+    patches(out, x, geometry) {
+      const X = values(x);
+      const seen = new Float64Array(sizeOf(out.shape));
+      eachTap(x.shape[0], geometry, (patch, pixel) => {
+        seen[patch] = X[pixel];
+      });
+      store(out, seen);
+    },
+    patchesGrad(out, gradient, geometry) {
+      const G = values(gradient);
+      const sums = new Float64Array(sizeOf(out.shape));
+      eachTap(out.shape[0], geometry, (patch, pixel) => {
+        sums[pixel] += G[patch];
+      });
+      store(out, sums);
     },
     sparse: referenceSparse(values, store),
     dispose() {},

@@ -34,7 +34,8 @@ export async function* generate(
     let next = prompt;
     for (let i = 0; i < length && cache.length + next.length <= capacity; i++) {
       signal?.throwIfAborted();
-      const logits: Tensor = scope(() => noGrad(() => model.run([next], { cache, at: [next.length - 1] }).logits));
+      const at = [next.length - 1];
+      const logits: Tensor = scope(() => noGrad(() => model.run([next], { cache, at, narrow: true }).logits));
       const values = Float64Array.from(await logits.data());
       logits.dispose();
       const token = sample(values, temperature, topK, random);

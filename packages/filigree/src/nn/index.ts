@@ -1,14 +1,27 @@
-export { AdamW, type AdamWOptions } from './adamw.js';
 export { KeyValueCache } from './cache.js';
 export { type Checkpoint, openCheckpoint } from './checkpoint.js';
 export { checkpointFiles } from './checkpoint-write.js';
 export { type Architecture, readConfig, type TransformerConfig } from './config.js';
-export { type FitOptions, fit } from './fit.js';
+export { fit, minimise } from './fit.js';
+export type {
+  CheckpointStore,
+  EpochRecord,
+  FitOptions,
+  FitProgress,
+  FitResult,
+  RewireRecord,
+  Trainable,
+  TrainingData,
+} from './fit-options.js';
 export { type GenerateOptions, generate } from './generate.js';
+export { linear } from './linear.js';
 export { loadTransformer } from './load.js';
+export { type LabelledBatch, Mlp, type MlpOptions } from './mlp.js';
+export { loadMlp, saveMlp } from './mlp-file.js';
+export { Optimiser, type OptimiserSettings, type Parameter, valuesOf } from './optimiser.js';
 export { parameterShapes } from './parameters.js';
-export { cosine, type Schedule } from './schedule.js';
 export { resolveSite, siteNames } from './sites.js';
 export { readTokenizer, type Tokenizer } from './tokenizer.js';
+export { storeParameters } from './training-state.js';
 export { type Run, type RunOptions, type Tokens, Transformer } from './transformer.js';
 export { type Parameters, randomParameters } from './weights.js';

@@ -55,6 +55,19 @@ describe('trainTokenizer', () => {
     );
   });
 
+  it('cuts numbers into pairs of digits where asked, all of which are tokens', () => {
+    const hub = open(trainTokenizer([...sample, 'the year 1732'], { size: 380, digits: 2 }));
+    for (const [text, pieces] of [
+      ['1732', ['17', '32']],
+      ['90817', ['90', '81', '7']],
+      ['00', ['00']],
+    ] as const) {
+      expect(hub.tokenize(text)).toEqual(pieces);
+    }
+    expect(hub.decode(hub.encode('in 1066, 7 of 500').ids, { skip_special_tokens: true })).toBe('in 1066, 7 of 500');
+    expect(() => trainTokenizer(sample, { size: 357, digits: 2 })).toThrow(/at least 358 tokens/);
+  });
+
   it('refuses a size without room for the bytes', () => {
     expect(() => trainTokenizer(sample, { size: 257 })).toThrow(InputError);
     expect(() => trainTokenizer(sample, { size: 300.5 })).toThrow(InputError);

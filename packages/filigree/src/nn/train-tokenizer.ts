@@ -1,7 +1,14 @@
 import { InputError } from '../errors.js';
 
-/** How text is cut before pairs are merged: words with the space before them, single digits, single marks, other spaces. */
-const WORD = / ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]|\s/gu;
+/** How text is cut before pairs are merged: words with the space before them, one or two digits, single marks, other spaces. */
+const cuts = (digits: 1 | 2): RegExp =>
+  new RegExp(` ?\\p{L}+|\\p{N}${digits === 2 ? '{1,2}' : ''}| ?[^\\s\\p{L}\\p{N}]|\\s`, 'gu');
+
+/** The merges that make every number of two digits a token. */
+const numbers: readonly (readonly [string, string])[] = Array.from({ length: 100 }, (_, n) => [
+  String(Math.floor(n / 10)),
+  String(n % 10),
+]);
 
 /** The special tokens, in the order of their ids. */
 const SPECIAL = ['<s>', '</s>'] as const;
@@ -12,6 +19,8 @@ export interface TokenizerOptions {
   size?: number;
   /** A pair must occur this often to become a token. */
   minimum?: number;
+  /** Digits that make a token: with 2, numbers are cut into pairs from the left, and 00 to 99 are tokens whatever the text has. */
+  digits?: 1 | 2;
 }
 
 /** The two files of a tokenizer in Hugging Face layout, ready for `JSON.stringify`. */
@@ -43,10 +52,10 @@ interface Word {
   count: number;
 }
 
-function countWords(texts: Iterable<string>): Word[] {
+function countWords(texts: Iterable<string>, cut: RegExp): Word[] {
   const counts = new Map<string, number>();
   for (const text of texts) {
-    for (const [word] of text.matchAll(WORD)) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const [word] of text.matchAll(cut)) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const letters = byteLetters();
   const encoder = new TextEncoder();
@@ -90,38 +99,43 @@ function merge(word: Word, left: string, right: string): void {
  * arXiv 1508.07909) over bytes: starting from single bytes, the commonest pair of neighbours within a word becomes a token
  * until the vocabulary has `size`. Every text can be encoded, and decoding gives it back.
  *
- * Ids are `<s>` 0, `</s>` 1, the bytes 2 .. 257, then the merges in order; encoding puts `<s>` first. Punctuation marks and
- * digits stay single. The result depends on how often words occur in `texts`, not on their order.
+ * Ids are `<s>` 0, `</s>` 1, the bytes 2 .. 257, then the merges in order; encoding puts `<s>` first. Punctuation marks stay
+ * single, and so do digits unless pairs of them are asked for. The result depends on how often words occur in `texts`, not on their order.
  *
  * Throws `InputError` for a size below 258.
  */
 export function trainTokenizer(
   texts: Iterable<string>,
-  { size = 640, minimum = 2 }: TokenizerOptions = {},
+  { size = 640, minimum = 2, digits = 1 }: TokenizerOptions = {},
 ): TokenizerFiles {
-  if (!Number.isInteger(size) || size < 258) {
-    throw new InputError(
-      `A byte-level vocabulary needs at least 258 tokens, not ${size}: the 256 bytes and two special ones.`,
-    );
+  const least = digits === 2 ? 358 : 258;
+  if (!Number.isInteger(size) || size < least) {
+    const what = `the 256 bytes and two special ones${digits === 2 ? ', and a hundred numbers' : ''}`;
+    throw new InputError(`A byte-level vocabulary needs at least ${least} tokens, not ${size}: ${what}.`);
   }
-  const words = countWords(texts);
+  const cut = cuts(digits);
+  const words = countWords(texts, cut);
   const tokens: string[] = [...SPECIAL, ...byteLetters()];
   const known = new Set(tokens);
   const merges: string[] = [];
+  const join = (left: string, right: string): void => {
+    for (const word of words) merge(word, left, right);
+    merges.push(`${left} ${right}`);
+    // Two merges may spell the same token; it keeps its first id.
+    const token = left + right;
+    if (!known.has(token)) tokens.push(token);
+    known.add(token);
+  };
+  if (digits === 2) for (const [left, right] of numbers) join(left, right);
   while (tokens.length < size) {
     const pair = commonest(words);
     if (!pair || pair.count < minimum) break;
-    for (const word of words) merge(word, pair.left, pair.right);
-    merges.push(`${pair.left} ${pair.right}`);
-    // Two merges may spell the same token; it keeps its first id.
-    const token = pair.left + pair.right;
-    if (!known.has(token)) tokens.push(token);
-    known.add(token);
+    join(pair.left, pair.right);
   }
-  return files(tokens, merges);
+  return files(tokens, merges, cut);
 }
 
-function files(tokens: readonly string[], merges: string[]): TokenizerFiles {
+function files(tokens: readonly string[], merges: string[], cut: RegExp): TokenizerFiles {
   const [bos, eos] = SPECIAL;
   const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
   const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false };
@@ -137,7 +151,7 @@ function files(tokens: readonly string[], merges: string[]): TokenizerFiles {
       pre_tokenizer: {
         type: 'Sequence',
         pretokenizers: [
-          { type: 'Split', pattern: { Regex: WORD.source }, behavior: 'Isolated', invert: false },
+          { type: 'Split', pattern: { Regex: cut.source }, behavior: 'Isolated', invert: false },
           byteLevel,
         ],
       },

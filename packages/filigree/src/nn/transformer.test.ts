@@ -11,6 +11,7 @@ import {
   Random,
   scope,
   setDefaultDevice,
+  slice,
   sum,
   type Tensor,
   tensor,
@@ -252,6 +253,54 @@ describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-gpt2', 'tiny-neox', 'tiny-gemma
       });
     });
 
+    it('have one position in a last layer that is narrow, with the values and gradients that they have there', () => {
+      const layers = model.config.layers;
+      const last = `blocks.${layers - 1}.`;
+      const at = [4, 2];
+      const inner = siteNames(model.config).filter((s) => s.startsWith(last) || s === 'final_in');
+      const early = /resid_pre|ln1\.scale|[kv]_input|attn\.[kv]$/;
+      const wholes = [...inner.filter((s) => early.test(s)), ...(layers > 1 ? ['blocks.0.attn.z'] : [])];
+      for (const options of [{ results: true }, { results: true, split: true }]) {
+        const sites = [...inner, ...wholes].filter((s) => options.split || !isCopy(s));
+        scope(() => {
+          const start = (site: string, x: Tensor): Tensor => (site === 'embed' ? track(alias(x)) : x);
+          const [full, narrow] = [false, true].map((on) => {
+            const run = model.run(ids, { ...options, at, narrow: on, sites, edit: start });
+            const seed = tensor(new Random(4).normals(run.logits.size), run.logits.shape);
+            return { run, gradients: backward([{ tensor: run.logits, seed }], sites.map(run.site)) };
+          });
+          expect(distance(narrow.run.logits.dataSync(), full.run.logits.dataSync())).toBeLessThan(1e-12);
+          sites.forEach((site, i) => {
+            // A copy's scale is the last that was seen, that of the values.
+            if (early.test(site) || wholes.includes(site)) {
+              expect(distance(narrow.run.site(site).dataSync(), full.run.site(site).dataSync()), site).toBe(0);
+              const [a, b] = [narrow, full].map((r) => r.gradients[i]!.dataSync());
+              expect(distance(a, b), site).toBeLessThan(1e-12);
+              return;
+            }
+            const axis = /scores|pattern/.test(site) ? 2 : 1;
+            expect(narrow.run.site(site).shape[axis], site).toBe(1);
+            at.forEach((t, b) => {
+              const pairs = [narrow, full].map(({ run, gradients }) =>
+                [run.site(site), gradients[i]!].map((x) => {
+                  const row = slice(
+                    slice(x, 0, b, b + 1),
+                    axis,
+                    x.shape[axis] === 1 ? 0 : t,
+                    x.shape[axis] === 1 ? 1 : t + 1,
+                  );
+                  // Scores of keys that are hidden count for nothing.
+                  return (axis === 2 ? slice(row, 3, 0, t + 1) : row).dataSync();
+                }),
+              );
+              expect(distance(pairs[0][0], pairs[1][0]), site).toBeLessThan(1e-12);
+              expect(distance(pairs[0][1], pairs[1][1]), site).toBeLessThan(1e-12);
+            });
+          });
+        });
+      }
+    });
+
     it('generate with a cache what they give without', () => {
       const row = ids.flat();
       const full = scope(() => Float64Array.from(model.run([row]).logits.dataSync()));
@@ -260,6 +309,11 @@ describe.each(['tiny-llama', 'tiny-qwen2', 'tiny-gpt2', 'tiny-neox', 'tiny-gemma
       const cached = parts.flatMap((part) => scope(() => [...model.run([part], { cache }).logits.dataSync()]));
       expect(distance(cached, full)).toBeLessThan(1e-12);
       expect(cache.length).toBe(row.length);
+      cache.length = 4;
+      const end = scope(() =>
+        model.run([row.slice(4)], { cache, at: [row.length - 5], narrow: true }).logits.dataSync(),
+      );
+      expect(distance(end, full.slice(-model.config.vocabulary))).toBeLessThan(1e-12);
       expect(() => scope(() => model.run([[1]], { cache }))).toThrow(/cache holds 10 positions/);
       cache.dispose();
     });

@@ -21,7 +21,7 @@ import {
   tagged,
   tensor,
 } from '../tensor/index.js';
-import { capped, rotaryAngles, withinWindow } from './attention.js';
+import { capped, hideUnseen, rotaryAngles, rowsAt, turnedAt, withinWindow } from './attention.js';
 import type { KeyValueCache } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import { norm, rootMeanSquare } from './norm.js';
@@ -43,6 +43,11 @@ export interface RunOptions {
   results?: boolean;
   /** Position of each sequence whose logits are wanted: logits are `[b, vocabulary]` then. */
   at?: readonly number[];
+  /**
+   * Lets the last layer compute only at the positions `at` what no other position reads: its queries and all that follows. Its sites
+   * from `q_input` and `attn.q` on (keys and values apart), and those behind it, have one position then, the logits stay as they are.
+   */
+  narrow?: boolean;
   /** Starts from a residual stream `[b, t, width]` at the entrance of a layer instead of from tokens. */
   from?: { readonly layer: number; readonly residual: Tensor };
   /** Continues after the positions stored here, and stores the new ones. */
@@ -114,15 +119,15 @@ export class Transformer {
     const weights = this.currentWeights();
     const first = options.from?.layer ?? 0;
     let x = options.from?.residual ?? visit('embed', this.embed(weights, tokens, options.cache?.length ?? 0));
-    for (let layer = first; layer < config.layers; layer++)
-      x = this.block(layer, weights.blocks[layer], x, visit, wanted, options);
-    if (options.cache) options.cache.length += x.shape[1];
-    x = visit('final_in', alias(x));
-    if (options.at) {
-      const length = x.shape[1];
-      const rows = options.at.map((t, b) => b * length + t);
-      x = gather(reshape(x, [-1, config.width]), tensor(rows, [rows.length], 'i32', x.device));
+    const length = x.shape[1];
+    const narrow = options.narrow ? options.at : undefined;
+    for (let layer = first; layer < config.layers; layer++) {
+      const only = layer === config.layers - 1 ? narrow : undefined;
+      x = this.block(layer, weights.blocks[layer], x, visit, wanted, options, only);
     }
+    if (options.cache) options.cache.length += length;
+    x = visit('final_in', alias(x));
+    if (options.at) x = reshape(x.shape[1] === 1 ? x : rowsAt(x, options.at), [-1, config.width]);
     const [scale, normalized] = ['scale', 'normalized'].map((s) => (v: Tensor) => visit(`ln_final.${s}`, v));
     const output = norm(x, weights.finalNorm, config, scale, normalized);
     const labels = options.at ? 'bd,vd->bv' : 'btd,vd->btv';
@@ -167,15 +172,17 @@ export class Transformer {
     visit: (name: string, value: Tensor) => Tensor,
     wanted: ReadonlySet<string>,
     options: RunOptions,
+    only: readonly number[] | undefined,
   ): Tensor {
     const { config } = this;
     const at = (name: string, value: Tensor): Tensor => visit(`blocks.${layer}.${name}`, value);
     const x = at('resid_pre', input);
-    const attention = this.attention(layer, w, x, at, wanted, options);
-    const added = add(x, at('attn_out', attention));
+    const attention = this.attention(layer, w, x, at, wanted, options, only);
+    const entrance = only ? rowsAt(x, only) : x;
+    const added = add(entrance, at('attn_out', attention));
     const mid = config.parallel ? added : at('resid_mid', added);
     if (!w.mlp) return at('resid_post', mid);
-    const read = at('mlp_in', alias(config.parallel ? x : mid));
+    const read = at('mlp_in', alias(config.parallel ? entrance : mid));
     const output = norm(read, w.norm2, config, (s) => at('ln2.scale', s));
     const act = activations[config.activation];
     const linear = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
@@ -204,12 +211,15 @@ export class Transformer {
     at: (name: string, value: Tensor) => Tensor,
     wanted: ReadonlySet<string>,
     options: RunOptions,
+    only: readonly number[] | undefined,
   ): Tensor {
     const { config } = this;
     const { heads, kvHeads, headWidth } = config;
     const [batch, length, width] = x.shape;
     const split = typeof options.split === 'function' ? options.split(layer) : (options.split ?? false);
     const scale = (s: Tensor): Tensor => at('ln1.scale', s);
+    const queries = only ? 1 : length;
+    const asked = (y: Tensor): Tensor => (only ? rowsAt(y, only) : y);
 
     const project = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
       const z = einsum(split ? 'bthd,hed->bthe' : 'btd,hed->bthe', y, weight);
@@ -219,20 +229,21 @@ export class Transformer {
     let k: Tensor;
     let v: Tensor;
     if (split) {
-      const read = (site: string, weight: Tensor, bias: Tensor | undefined): Tensor => {
-        const copies = expand(reshape(x, [batch, length, 1, width]), [batch, length, heads, width]);
+      const read = (site: string, stream: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
+        const positions = stream.shape[1];
+        const copies = expand(reshape(stream, [batch, positions, 1, width]), [batch, positions, heads, width]);
         return project(
           norm(at(site, copies), norm1, config, scale),
           ungroup(weight, heads),
           bias && ungroup(bias, heads),
         );
       };
-      q = read('q_input', w.q, w.qBias);
-      k = read('k_input', w.k, w.kBias);
-      v = read('v_input', w.v, w.vBias);
+      q = read('q_input', asked(x), w.q, w.qBias);
+      k = read('k_input', x, w.k, w.kBias);
+      v = read('v_input', x, w.v, w.vBias);
     } else {
       const output = norm(x, norm1, config, scale);
-      q = project(output, w.q, w.qBias);
+      q = project(asked(output), w.q, w.qBias);
       k = project(output, w.k, w.kBias);
       v = project(output, w.v, w.vBias);
     }
@@ -240,7 +251,8 @@ export class Transformer {
       const perHead = (z: Tensor): Tensor => {
         if (z.shape[2] === heads) return z;
         const groups = reshape(z, [batch, length, kvHeads, 1, headWidth]);
-        return reshape(expand(groups, [batch, length, kvHeads, heads / kvHeads, headWidth]), q.shape);
+        const perQuery = expand(groups, [batch, length, kvHeads, heads / kvHeads, headWidth]);
+        return reshape(perQuery, [batch, length, heads, headWidth]);
       };
       k = perHead(k);
       v = perHead(v);
@@ -253,23 +265,23 @@ export class Transformer {
     if (this.angles) {
       const cos = slice(this.angles.cos, 0, start, start + length);
       const sin = slice(this.angles.sin, 0, start, start + length);
-      q = rotary(q, cos, sin);
+      q = only ? turnedAt(q, this.angles, start, only) : rotary(q, cos, sin);
       k = rotary(k, cos, sin);
     }
     if (options.cache) ({ keys: k, values: v } = options.cache.extend(layer, k, v));
     const keys = k.shape[1];
     const groups = k.shape[2];
-    const grouped = reshape(q, [batch, length, groups, heads / groups, headWidth]);
+    const grouped = reshape(q, [batch, queries, groups, heads / groups, headWidth]);
     const products = einsum('btgrd,bsgd->bgrts', grouped, k, config.scoreScale ?? 1 / Math.sqrt(headWidth));
-    const scores = at('attn.scores', reshape(capped(products, config.scoreCap), [batch, heads, length, keys]));
-    const pattern = at(
-      'attn.pattern',
-      tagged('pattern', () =>
-        softmax(withinWindow(scores, start, config.windows?.[layer] ?? 0), { queries: length, shift: start }),
-      ),
-    );
-    const weighted = reshape(pattern, [batch, groups, heads / groups, length, keys]);
-    const z = at('attn.z', reshape(einsum('bgrts,bsgd->btgrd', weighted, v), [batch, length, heads, headWidth]));
+    const scores = at('attn.scores', reshape(capped(products, config.scoreCap), [batch, heads, queries, keys]));
+    const window = config.windows?.[layer] ?? 0;
+    const attend = (): Tensor =>
+      only
+        ? softmax(hideUnseen(scores, start, only, window))
+        : softmax(withinWindow(scores, start, window), { queries, shift: start });
+    const pattern = at('attn.pattern', tagged('pattern', attend));
+    const weighted = reshape(pattern, [batch, groups, heads / groups, queries, keys]);
+    const z = at('attn.z', reshape(einsum('bgrts,bsgd->btgrd', weighted, v), [batch, queries, heads, headWidth]));
     const perHeadResults = options.results || wanted.has(`blocks.${layer}.attn.result`);
     const bias = (y: Tensor): Tensor => (w.outBias ? add(y, w.outBias) : y);
     if (!postNorm1) {
@@ -281,7 +293,7 @@ export class Transformer {
     const divisor = at('ln1_post.scale', rootMeanSquare(whole, config.normEps));
     const share = (y: Tensor, by: Tensor): Tensor => mul(div(y, by), postNorm1.weight);
     if (!perHeadResults) return share(whole, divisor);
-    const perHead = share(einsum('bthe,dhe->bthd', z, w.out), reshape(divisor, [batch, length, 1, 1]));
+    const perHead = share(einsum('bthe,dhe->bthd', z, w.out), reshape(divisor, [batch, queries, 1, 1]));
     const total = sum(at('attn.result', perHead), 2);
     return w.outBias ? add(total, share(w.outBias, divisor)) : total;
   }

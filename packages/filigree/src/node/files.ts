@@ -43,6 +43,16 @@ export function folderFiles(folder: string, name = folder): ModelFiles {
   };
 }
 
+/**
+ * A file that the user named, for random access.
+ * @throws InputError when there is none
+ */
+export async function openFile(path: string): Promise<Bytes> {
+  const info = await stat(path).catch(() => undefined);
+  if (!info?.isFile()) throw new InputError(info ? `${path} is a folder; give a file` : `there is no file ${path}`);
+  return fileBytes(path, info.size);
+}
+
 /** A file for random access. It is open only while it is read, so that there is nothing to close. */
 function fileBytes(path: string, size: number): Bytes {
   return {

@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import { type InputUnit, inputStates } from './inputs.js';
+import { plainLog } from './plain-math.js';
 
 /** Kinds of units, as stored in `ProbabilisticCircuit.kind`. */
 export const inputKind = 0;
@@ -27,6 +28,8 @@ export interface ProbabilisticCircuit {
   /** `[units]` index into `inputs`, -1 for sums and products. */
   readonly inputOf: Int32Array;
   readonly inputs: readonly InputUnit[];
+  /** Parameters that learning keeps equal: `[units]` and `[inputs]`, the number of the group that a sum or input belongs to, or -1. */
+  readonly tied?: { readonly sums: Int32Array; readonly inputs: Int32Array };
 }
 
 /** Number of units of a circuit. */
@@ -96,7 +99,7 @@ export class CircuitBuilder {
 
   /** @param weights not negative; they need not sum to one */
   sum(children: readonly number[], weights: readonly number[] | Float64Array): number {
-    return this.logSum(children, Array.from(weights, Math.log));
+    return this.logSum(children, Array.from(weights, plainLog));
   }
 
   /** A sum whose weights are given by their natural logarithms. */

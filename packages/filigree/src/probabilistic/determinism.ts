@@ -17,12 +17,18 @@ const deepest = 2000;
  * variable without a common value; a sum, when all its children are; a product, when one of its children is. The answer is exact
  * where products over one scope split it alike (`structured`); elsewhere units that are not told apart leave it unknown, since the
  * question is hard in general.
+ * @param asked the sums that are looked at, all of them by default
  */
-export function checkDeterminism(circuit: ProbabilisticCircuit, scopes: Scopes, structured: boolean): Determinism {
+export function checkDeterminism(
+  circuit: ProbabilisticCircuit,
+  scopes: Scopes,
+  structured: boolean,
+  asked: (unit: number) => boolean = () => true,
+): Determinism {
   const { kind, first, child, logWeight } = circuit;
   const apart = new Apartness(circuit, scopes);
   for (let unit = 0; unit < unitCount(circuit); unit++) {
-    if (kind[unit] !== sumKind) continue;
+    if (kind[unit] !== sumKind || !asked(unit)) continue;
     for (let e = first[unit]; e < first[unit + 1]; e++) {
       if (logWeight[e] === Number.NEGATIVE_INFINITY) continue;
       for (let f = e + 1; f < first[unit + 1]; f++) {

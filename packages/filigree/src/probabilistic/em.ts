@@ -1,22 +1,20 @@
 import type { Table } from '../data/index.js';
 import { InputError } from '../errors.js';
-import { breathe } from '../platform.js';
 import { Random } from '../tensor/index.js';
 import type { ProbabilisticCircuit } from './circuit.js';
-import { checkTable, overBatches } from './evaluate.js';
-import { Evaluator, type Parameters } from './evaluator.js';
+import { checkTable } from './evaluate.js';
+import type { FlowSums, Parameters } from './evaluator.js';
+import { Learner } from './learner.js';
 import { maximise } from './maximise.js';
 import { requireProperties } from './properties.js';
+import { soften, unsoften } from './soften.js';
 
-export interface EmOptions {
+/** What every way of learning takes. */
+export interface LearnOptions {
   /** Passes over the data. */
   readonly epochs?: number;
   /** Rows per step; all of them is full-batch EM. */
   readonly batchRows?: number;
-  /** Step size at the first and the last epoch, linear between; 1 takes the new parameters as they are. */
-  readonly step?: readonly [first: number, last: number];
-  /** Added to the counts of each sum and each categorical input in all, spread evenly. */
-  readonly pseudocount?: number;
   /** Rows that decide when to stop: the best parameters on them are kept. */
   readonly valid?: Table;
   /** Epochs without a better likelihood on the validation rows before stopping. */
@@ -24,6 +22,21 @@ export interface EmOptions {
   readonly seed?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (state: { done: number; total: number; unit: string }) => void;
+  /** Called after each epoch with what `Learned` would say if it were the last. */
+  readonly onEpoch?: (learned: Learned) => void | Promise<void>;
+  /** Compute by plain loops in f64, where rounding matters more than time. */
+  readonly plain?: boolean;
+}
+
+export interface EmOptions extends LearnOptions {
+  /** Step size at the first and the last epoch, linear between; 1 takes the new parameters as they are. */
+  readonly step?: readonly [first: number, last: number];
+  /** Added to the counts of each sum and each categorical input in all, spread evenly. */
+  readonly pseudocount?: number;
+  /** Share β of the counts that is kept from step to step, corrected for its start; 0 is none. */
+  readonly momentum?: number;
+  /** Chance that a cell of the training rows is any other value than it says: see `soften`. */
+  readonly softness?: number;
 }
 
 export interface Learned {
@@ -39,57 +52,97 @@ export interface Learned {
  * @throws InputError when the circuit is not smooth and decomposable, or the data do not fit it
  */
 export async function em(circuit: ProbabilisticCircuit, train: Table, options: EmOptions = {}): Promise<Learned> {
-  const { epochs = 30, step = [1, 1], pseudocount = 0.1, valid, patience = 5, seed = 0, signal, onProgress } = options;
-  requireProperties(circuit, ['smooth', 'decomposable'], 'learning by EM');
+  const { epochs = 30, step = [1, 1], pseudocount = 0.1, momentum = 0, softness = 0 } = options;
+  checkShare('the momentum', momentum);
+  checkShare('the softness', softness);
+  const memory = momentum > 0 ? new Memory(momentum) : undefined;
+  return learn(circuit, train, 'learning by EM', options, async (learner, selection, epoch) => {
+    const share = epochs > 1 ? epoch / (epochs - 1) : 0;
+    const rule = { step: step[0] + share * (step[1] - step[0]), pseudocount };
+    if (!memory && softness === 0) return learner.step(train, selection, rule);
+    const view = (now: Parameters): Parameters => soften(now, softness);
+    return learner.apply(
+      train,
+      selection,
+      (now, sums) => {
+        unsoften(sums, learner.statisticsAt, now, softness);
+        return maximise(circuit, now, memory ? memory.mix(sums) : sums, learner.statisticsAt, rule);
+      },
+      view,
+    );
+  });
+}
+
+function checkShare(name: string, share: number): void {
+  if (!(share >= 0 && share < 1)) throw new InputError(`${name} must be at least 0 and below 1, not ${share}`);
+}
+
+/** A running mean of counts, F ← β F + (1 - β) F_batch, divided by 1 - β^t. */
+class Memory {
+  private kept: FlowSums | undefined;
+  private left = 1;
+
+  constructor(private readonly momentum: number) {}
+
+  mix(sums: FlowSums): FlowSums {
+    const { momentum } = this;
+    this.kept ??= { edges: new Float64Array(sums.edges.length), inputs: new Float64Array(sums.inputs.length) };
+    this.left *= momentum;
+    const mean = (kept: Float64Array, fresh: Float64Array): Float64Array => {
+      for (let i = 0; i < kept.length; i++) kept[i] = momentum * kept[i] + (1 - momentum) * fresh[i];
+      return kept.map((x) => x / (1 - this.left));
+    };
+    return { edges: mean(this.kept.edges, sums.edges), inputs: mean(this.kept.inputs, sums.inputs) };
+  }
+}
+
+/** Epochs of steps over shuffled rows, with early stopping: what EM and gradient training share. */
+export async function learn(
+  circuit: ProbabilisticCircuit,
+  train: Table,
+  what: string,
+  options: LearnOptions,
+  step: (
+    learner: Learner,
+    selection: { start: number; count: number; order?: ArrayLike<number> },
+    epoch: number,
+  ) => Promise<number>,
+): Promise<Learned> {
+  const { epochs = 30, valid, patience = 5, seed = 0, signal, onProgress, onEpoch, plain } = options;
+  requireProperties(circuit, ['smooth', 'decomposable'], what);
   checkTable(circuit, train);
   if (valid) checkTable(circuit, valid);
   const batchRows = Math.min(train.rows, options.batchRows ?? train.rows);
   if (!(batchRows >= 1)) throw new InputError('a batch needs at least one row');
-  const evaluator = new Evaluator(circuit);
+  const learner = new Learner(circuit, { plain, signal });
   const random = new Random(seed);
-  let now: Parameters = circuit;
-  let best = { valid: Number.NEGATIVE_INFINITY, parameters: now, epoch: -1 };
+  let best: { valid: number; parameters: Parameters; epoch: number } | undefined;
   const log: { train: number; valid: number | undefined }[] = [];
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const rows = batchRows < train.rows ? shuffled(train, random) : train;
-    const share = epochs > 1 ? epoch / (epochs - 1) : 0;
-    const size = step[0] + share * (step[1] - step[0]);
-    let total = 0;
-    for (let start = 0; start < rows.rows; start += batchRows) {
-      const end = Math.min(start + batchRows, rows.rows);
-      const sums = evaluator.emptySums();
-      for (let at = start; at < end; at += evaluator.batch) {
+  const result = async (): Promise<Learned> => ({
+    circuit: { ...circuit, ...(best ? best.parameters : await learner.parameters()) },
+    epochs: log,
+  });
+  try {
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const order =
+        batchRows < train.rows ? random.shuffle(Array.from({ length: train.rows }, (_, row) => row)) : undefined;
+      let total = 0;
+      for (let start = 0; start < train.rows; start += batchRows) {
         signal?.throwIfAborted();
-        for (const value of evaluator.forward(rows, at, Math.min(evaluator.batch, end - at))) total += value;
-        evaluator.backward(sums);
-        onProgress?.({ done: epoch * rows.rows + at, total: epochs * rows.rows, unit: 'rows' });
-        await breathe();
+        const count = Math.min(batchRows, train.rows - start);
+        total += await step(learner, { start, count, order }, epoch);
+        onProgress?.({ done: epoch * train.rows + start + count, total: epochs * train.rows, unit: 'rows' });
       }
-      now = maximise(circuit, now, sums, evaluator, { step: size, pseudocount });
-      evaluator.load(now);
+      const validMean = valid && (await learner.mean(valid));
+      log.push({ train: total / train.rows, valid: validMean });
+      if (validMean !== undefined && !(validMean <= (best?.valid ?? Number.NEGATIVE_INFINITY))) {
+        best = { valid: validMean, parameters: await learner.parameters(), epoch };
+      }
+      if (onEpoch) await onEpoch(await result());
+      if (validMean !== undefined && epoch - (best?.epoch ?? -1) >= patience) break;
     }
-    const validMean = valid && (await meanLog(evaluator, valid, signal));
-    log.push({ train: total / rows.rows, valid: validMean });
-    if (validMean === undefined) continue;
-    if (validMean > best.valid) best = { valid: validMean, parameters: now, epoch };
-    else if (epoch - best.epoch >= patience) break;
+    return await result();
+  } finally {
+    learner.dispose();
   }
-  return { circuit: { ...circuit, ...(valid ? best.parameters : now) }, epochs: log };
-}
-
-async function meanLog(evaluator: Evaluator, table: Table, signal: AbortSignal | undefined): Promise<number> {
-  let total = 0;
-  await overBatches(evaluator, table, { signal }, (logs) => {
-    for (const value of logs) total += value;
-  });
-  return total / table.rows;
-}
-
-function shuffled(table: Table, random: Random): Table {
-  const order = random.shuffle(Array.from({ length: table.rows }, (_, row) => row));
-  const values = new Float64Array(table.values.length);
-  order.forEach((row, place) => {
-    values.set(table.values.subarray(row * table.columns, (row + 1) * table.columns), place * table.columns);
-  });
-  return { ...table, values };
 }

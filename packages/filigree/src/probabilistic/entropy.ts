@@ -1,7 +1,7 @@
 import { InputError } from '../errors.js';
 import { inputKind, type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
 import { topDown } from './evaluate.js';
-import { inputTable, tableEntropy } from './inputs.js';
+import { inputEntropy } from './input-queries.js';
 import { requireProperties } from './properties.js';
 
 /**
@@ -24,9 +24,7 @@ export function entropy(circuit: ProbabilisticCircuit): number {
     } else if (kind[unit] === inputKind) {
       const input = inputs[inputOf[unit]];
       if (input.kind === 'constant') continue;
-      if (input.kind === 'gaussian')
-        result += units[unit] * (0.5 * Math.log(2 * Math.PI * Math.E) + Math.log(input.deviation));
-      else result += units[unit] * tableEntropy(inputTable(input, circuit.states[input.variable]));
+      result += units[unit] * inputEntropy(input, circuit.states[input.variable]);
     }
   }
   return result;

@@ -6,7 +6,7 @@ import { InputError } from '../errors.js';
 import { Random } from '../tensor/index.js';
 import { sharedPath } from '../testing/fixtures.js';
 import type { ProbabilisticCircuit } from './circuit.js';
-import { readCnf, satisfies } from './cnf.js';
+import { readCnf, satisfies, weighted } from './cnf.js';
 import { logLikelihood } from './evaluate.js';
 import { logProbability } from './evidence.js';
 import { readJpc, writeJpc } from './jpc.js';
@@ -178,6 +178,8 @@ describe('damaged files', () => {
     ],
     ['no header', () => readSdd('hello\n', 'f'), 'f is not an SDD'],
     ['an open clause', () => readCnf('p cnf 2 1\n1 2\n', 'f'), 'last clause is not ended by 0'],
+    ['a weight', () => readCnf('c p weight 3 0.5 0\np cnf 2 0\n', 'f'), 'f: line 1 should be "c p weight'],
+    ['a weight that is cut', () => readCnf('c p weight 2 0.5\np cnf 2 0\n', 'f'), 'line 1 is not ended by 0'],
     ['two roots', () => readVtree('vtree 2\nL 0 1\nL 1 2\n', 'f'), 'several roots'],
     ['a circle', () => readNnf('o 1 0\no 2 0\n1 2 0\n2 1 0\n', 'f'), 'closes a circle'],
     ['a cell', () => readTable('0,1\n0,x\n', 'f'), 'f: row 2, column 2: "x" is not a number'],
@@ -187,6 +189,15 @@ describe('damaged files', () => {
     expect(read).toThrow(message);
     expect(read).toThrow(InputError);
   });
+});
+
+it('weights of a DIMACS file make models count by their literals', () => {
+  // x1 or x2, as a circuit and as clauses.
+  const circuit = readNnf('nnf 5 4 2\nL 1\nL -1\nL 2\nA 2 1 2\nO 1 2 0 3\n', 'f');
+  const cnf = readCnf('c p weight 1 0.25 0\nc p weight -1 0.75 0\nc p weight 2 3 0\np cnf 2 1\n1 2 0\n', 'f');
+  const count = Math.exp(logProbability(weighted(circuit, cnf.weights), new Map()));
+  expect(count).toBeCloseTo(0.25 * (3 + 1) + 0.75 * 3, 12);
+  expect([...readCnf('p cnf 2 1\n1 2 0\n', 'f').weights]).toEqual([]);
 });
 
 describe('tables', () => {

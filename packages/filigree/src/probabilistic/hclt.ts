@@ -4,6 +4,7 @@ import { Random } from '../tensor/index.js';
 import { chowLiuTree, type VariableTree } from './chow-liu.js';
 import { CircuitBuilder, type ProbabilisticCircuit } from './circuit.js';
 import { categorical } from './inputs.js';
+import { randomShares } from './random-shares.js';
 
 export interface HcltOptions {
   /** States of each hidden variable, K. */
@@ -25,11 +26,7 @@ export function hclt(table: Table, states: ArrayLike<number>, options: HcltOptio
   if (!(Number.isInteger(latents) && latents >= 1)) throw new InputError('the number of latents must be at least 1');
   const tree = options.tree ?? chowLiuTree(table, states);
   const random = new Random(seed);
-  const shares = (count: number): number[] => {
-    const raw = Array.from({ length: count }, () => 0.6 + 0.8 * random.uniform());
-    const total = raw.reduce((a, b) => a + b, 0);
-    return raw.map((share) => share / total);
-  };
+  const shares = (count: number): number[] => randomShares(count, random);
   const build = new CircuitBuilder(Array.from(states));
   const perState = (make: () => number): number[] => Array.from({ length: latents }, make);
   const children: number[][] = Array.from(tree.parent, () => []);

@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import type { Random } from '../tensor/index.js';
+import { plainExp, plainLog, plainLog1p } from './plain-math.js';
 
 /**
  * A unit that looks at one variable; `variable` counts from 0.
@@ -24,12 +25,36 @@ export function categorical(variable: number, probabilities: readonly number[]):
   if (probabilities.length === 0 || !probabilities.every((p) => p >= 0 && p < Number.POSITIVE_INFINITY)) {
     throw new InputError(`the probabilities of variable ${variable + 1} must be numbers that are not negative`);
   }
-  return { kind: 'categorical', variable, logProbabilities: Float64Array.from(probabilities, Math.log) };
+  return { kind: 'categorical', variable, logProbabilities: Float64Array.from(probabilities, plainLog) };
 }
 
 /** An input of a two-valued variable that is 1 with this probability. */
 export const bernoulli = (variable: number, probability: number): InputUnit =>
   categorical(variable, [1 - probability, probability]);
+
+/** An input that is the chance of its variable to be the number of successes in `trials`; the variable has trials + 1 values. */
+export const binomial = (variable: number, trials: number, probability: number): InputUnit => ({
+  kind: 'binomial',
+  variable,
+  trials,
+  probability,
+});
+
+/** The density of a real variable. */
+export const gaussian = (variable: number, mean: number, deviation: number): InputUnit => ({
+  kind: 'gaussian',
+  variable,
+  mean,
+  deviation,
+});
+
+/** A logistic distribution cut into the variable's values, as pixels have them. */
+export const logistic = (variable: number, mean: number, scale: number): InputUnit => ({
+  kind: 'logistic',
+  variable,
+  mean,
+  scale,
+});
 
 export const indicator = (variable: number, value: number): InputUnit => ({ kind: 'indicator', variable, value });
 
@@ -62,7 +87,10 @@ export function inputStates(unit: Exclude<InputUnit, { kind: 'constant' }>): [le
   }
 }
 
-/** `[states]` natural logarithms of an input's value at each value of its variable. Not for gaussian and constant inputs. */
+/**
+ * `[states]` natural logarithms of an input's value at each value of its variable, the same bits on every machine. Not for gaussian
+ * and constant inputs.
+ */
 export function inputTable(unit: InputUnit, states: number): Float64Array {
   switch (unit.kind) {
     case 'categorical':
@@ -82,10 +110,10 @@ function binomialTable(trials: number, probability: number): Float64Array {
   const table = new Float64Array(trials + 1);
   let logChoose = 0;
   for (let v = 0; v <= trials; v++) {
-    if (v > 0) logChoose += Math.log((trials - v + 1) / v);
+    if (v > 0) logChoose += plainLog((trials - v + 1) / v);
     // 0 · log 0 is 0.
-    const hits = v === 0 ? 0 : v * Math.log(probability);
-    const misses = v === trials ? 0 : (trials - v) * Math.log1p(-probability);
+    const hits = v === 0 ? 0 : v * plainLog(probability);
+    const misses = v === trials ? 0 : (trials - v) * plainLog1p(-probability);
     table[v] = logChoose + hits + misses;
   }
   return table;
@@ -97,13 +125,13 @@ function logisticTable(mean: number, scale: number, states: number): Float64Arra
     const low = v === 0 ? Number.NEGATIVE_INFINITY : (v - 0.5 - mean) / scale;
     const high = v === states - 1 ? Number.POSITIVE_INFINITY : (v + 0.5 - mean) / scale;
     // sigma(high) - sigma(low) = sigma(high) sigma(-low) (1 - exp(low - high)), which keeps its digits in both tails.
-    table[v] = logSigmoid(high) + logSigmoid(-low) + Math.log1p(-Math.exp(low - high));
+    table[v] = logSigmoid(high) + logSigmoid(-low) + plainLog1p(-plainExp(low - high));
     if (states === 1) table[v] = 0;
   }
   return table;
 }
 
-const logSigmoid = (x: number): number => (x >= 0 ? -Math.log1p(Math.exp(-x)) : x - Math.log1p(Math.exp(x)));
+const logSigmoid = (x: number): number => (x >= 0 ? -plainLog1p(plainExp(-x)) : x - plainLog1p(plainExp(x)));
 
 /** Natural logarithm of the Gaussian density. */
 export function gaussianLog(x: number, mean: number, deviation: number): number {

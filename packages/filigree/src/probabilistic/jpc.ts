@@ -2,6 +2,7 @@ import { InputError } from '../errors.js';
 import { CircuitBuilder, inputKind, type ProbabilisticCircuit, productKind, unitCount, unitName } from './circuit.js';
 import { type InputUnit, indicator, inputStates } from './inputs.js';
 import { Ids, type Line, mostVariables, notThis, textLines } from './lines.js';
+import { plainExp } from './plain-math.js';
 import { Scopes } from './scopes.js';
 
 type Node = { input: InputUnit } | { children: number[]; logWeights?: number[] };
@@ -71,7 +72,7 @@ function readNode(kind: string, line: Line, ids: Ids): Node {
     return { input: { kind: 'categorical', variable, logProbabilities } };
   }
   const trials = line.integer('the trials', 1, 2 ** 16);
-  const probability = Math.exp(line.logarithm('log p'));
+  const probability = plainExp(line.logarithm('log p'));
   if (probability > 1) line.fail('has a probability above one');
   return { input: { kind: 'binomial', variable, trials, probability } };
 }

@@ -2,7 +2,8 @@ import { InputError } from '../errors.js';
 import { inputKind, type ProbabilisticCircuit, productKind, unitCount } from './circuit.js';
 import { Evaluator } from './evaluator.js';
 import { type Evidence, evidenceRow } from './evidence.js';
-import { gaussianLog, type InputUnit, inputTable } from './inputs.js';
+import { inputLog, inputMode } from './input-queries.js';
+import type { InputUnit } from './inputs.js';
 import { checkProperties, requireProperties } from './properties.js';
 
 export interface MostProbable {
@@ -25,7 +26,8 @@ export function mostProbable(circuit: ProbabilisticCircuit, evidence: Evidence =
   const { kind, first, child, logWeight, inputs, inputOf } = circuit;
   const units = unitCount(circuit);
   const best = new Float64Array(units);
-  const choice = new Int32Array(units).fill(-1);
+  /** The best child of a sum, the best value of an input. */
+  const choice = new Float64Array(units).fill(-1);
   for (let unit = 0; unit < units; unit++) {
     if (kind[unit] === inputKind) {
       const input = inputs[inputOf[unit]];
@@ -58,25 +60,20 @@ export function mostProbable(circuit: ProbabilisticCircuit, evidence: Evidence =
 /** The largest value of an input where its variable is `x` (NaN: where it is free), and the variable's value there. */
 function bestValue(input: InputUnit, states: number, x: number): [log: number, value: number] {
   if (input.kind === 'constant') return [input.log, 0];
-  if (input.kind === 'gaussian') {
-    return [gaussianLog(Number.isNaN(x) ? input.mean : x, input.mean, input.deviation), 0];
-  }
-  const table = inputTable(input, states);
-  if (!Number.isNaN(x)) return [table[x], x];
-  let value = 0;
-  for (let v = 1; v < table.length; v++) if (table[v] > table[value]) value = v;
-  return [table[value], value];
+  if (!Number.isNaN(x)) return [inputLog(input, states, x), x];
+  const { log, value } = inputMode(input, states);
+  return [log, value];
 }
 
 /** Fills the unknown cells of the state from the chosen units. */
-function follow(circuit: ProbabilisticCircuit, choice: Int32Array, state: Float64Array): Float64Array {
+function follow(circuit: ProbabilisticCircuit, choice: Float64Array, state: Float64Array): Float64Array {
   const { kind, first, child, inputs, inputOf } = circuit;
   const waiting = [unitCount(circuit) - 1];
   for (let unit = waiting.pop(); unit !== undefined; unit = waiting.pop()) {
     if (kind[unit] === inputKind) {
       const input = inputs[inputOf[unit]];
       if (input.kind === 'constant' || !Number.isNaN(state[input.variable])) continue;
-      state[input.variable] = input.kind === 'gaussian' ? input.mean : choice[unit];
+      state[input.variable] = choice[unit];
     } else if (kind[unit] === productKind) waiting.push(...child.subarray(first[unit], first[unit + 1]));
     else waiting.push(choice[unit]);
   }

@@ -1,5 +1,5 @@
 import { type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
-import type { Evaluator, FlowSums, Parameters } from './evaluator.js';
+import type { FlowSums, Parameters } from './evaluator.js';
 import { type InputUnit, inputTable } from './inputs.js';
 
 export interface MaximiseOptions {
@@ -20,7 +20,7 @@ export function maximise(
   circuit: ProbabilisticCircuit,
   old: Parameters,
   sums: FlowSums,
-  evaluator: Evaluator,
+  statisticsAt: Uint32Array,
   options: MaximiseOptions,
 ): Parameters {
   const { kind, first } = circuit;
@@ -29,7 +29,6 @@ export function maximise(
     if (kind[unit] !== sumKind) continue;
     blend(logWeight.subarray(first[unit], first[unit + 1]), sums.edges.subarray(first[unit], first[unit + 1]), options);
   }
-  const { statisticsAt } = evaluator;
   const inputs = old.inputs.map((unit, i) =>
     estimate(unit, sums.inputs.subarray(statisticsAt[i], statisticsAt[i + 1]), options),
   );

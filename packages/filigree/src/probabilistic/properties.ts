@@ -117,3 +117,20 @@ export function requireProperties(circuit: ProbabilisticCircuit, needed: readonl
     throw new InputError(`${query} needs a circuit that is ${name}: ${reason ?? 'it is not decomposable'}`);
   }
 }
+
+/**
+ * Throws InputError, naming the unit, when the weights of a sum do not sum to one: what is about probabilities of edges needs that.
+ * @param query such as 'pruning'
+ */
+export function requireNormalised(circuit: ProbabilisticCircuit, query: string): void {
+  const { kind, first, logWeight } = circuit;
+  for (let unit = 0; unit < unitCount(circuit); unit++) {
+    if (kind[unit] !== sumKind) continue;
+    let total = 0;
+    for (let e = first[unit]; e < first[unit + 1]; e++) total += Math.exp(logWeight[e]);
+    if (Math.abs(total - 1) <= 1e-4) continue;
+    throw new InputError(
+      `${query} needs weights that sum to one, but those of ${unitName(circuit, unit)} sum to ${Number(total.toPrecision(6))}`,
+    );
+  }
+}

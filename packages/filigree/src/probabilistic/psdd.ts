@@ -1,6 +1,7 @@
 import { CircuitBuilder, type ProbabilisticCircuit } from './circuit.js';
 import { bernoulli, indicator } from './inputs.js';
 import { Ids, type Line, mostVariables, notThis, textLines } from './lines.js';
+import { plainExp } from './plain-math.js';
 import { type Vtree, vtreeSpans, vtreeVariables } from './vtree.js';
 
 /** How far from one the weights of a decision may sum: files have their logarithms to about seven digits. */
@@ -22,7 +23,7 @@ export function readPsdd(text: string, file: string, vtree?: Vtree): Probabilist
   const unit: number[] = [];
   for (const node of nodes.list) {
     if (node.kind === 'L') unit.push(build.input(indicator(node.variable, node.value)));
-    else if (node.kind === 'T') unit.push(build.input(bernoulli(node.variable, Math.exp(node.log))));
+    else if (node.kind === 'T') unit.push(build.input(bernoulli(node.variable, plainExp(node.log))));
     else {
       const products = node.elements.map(([prime, sub]) => build.product([unit[prime], unit[sub]]));
       unit.push(

@@ -151,26 +151,6 @@ function split([a, b, c]: readonly number[]): ProbabilisticCircuit {
   return build.finish(build.product([build.input(bernoulli(a, 0.5)), pair]));
 }
 
-it('fifteen variables: all queries equal enumeration', () => {
-  const states = new Array<number>(15).fill(2);
-  for (const deterministic of [true, false]) {
-    const circuit = randomCircuit({ states, deterministic }, new Random(11));
-    const evidence = someEvidence(circuit, 5);
-    const p = restricted(circuit, evidence);
-    expect(logProbability(circuit, evidence)).toBeCloseTo(Math.log(total(p)), 9);
-    const { log } = mostProbable(circuit, evidence);
-    const most = Math.log(p.reduce((a, b) => Math.max(a, b), 0));
-    if (!deterministic) expect(log).toBeLessThan(most + 1e-9);
-    else {
-      expect(log).toBeCloseTo(most, 9);
-      const all = plainDistribution(circuit);
-      const mass = total(all);
-      const wanted = all.reduce((sum, x) => (x > 0 ? sum - (x / mass) * Math.log(x / mass) : sum), 0);
-      expect(entropy(circuit)).toBeCloseTo(wanted, 8);
-    }
-  }
-});
-
 describe('sampling', () => {
   it('has the frequencies of the distribution, also under evidence (chi-square)', async () => {
     for (const seed of [1, 2, 3, 4, 5, 6]) {

@@ -1,7 +1,7 @@
 import { type Table, tableOf } from '../data/index.js';
 import type { Random } from '../tensor/index.js';
 import { CircuitBuilder, inputKind, type ProbabilisticCircuit, productKind, unitCount } from './circuit.js';
-import { categorical, gaussianLog, indicator, inputTable } from './inputs.js';
+import { binomial, categorical, gaussianLog, indicator, inputTable, logistic } from './inputs.js';
 
 /** Every state of a circuit of finite variables, a row each. */
 export function allStates({ states }: { states: ArrayLike<number> }): Table {
@@ -14,15 +14,42 @@ export function allStates({ states }: { states: ArrayLike<number> }): Table {
 
 /** The definition: the value of every unit on one complete row, by plain arithmetic without logarithms. */
 export function plainValues(circuit: ProbabilisticCircuit, row: ArrayLike<number>): Float64Array {
-  const { kind, first, child, logWeight, inputs, inputOf } = circuit;
+  return plainly(circuit, plainInputs(circuit), row);
+}
+
+/** The probability of every state of `allStates`, by the definition. */
+export function plainDistribution(circuit: ProbabilisticCircuit): Float64Array {
+  const { rows, columns, values } = allStates(circuit);
+  const root = unitCount(circuit) - 1;
+  const at = plainInputs(circuit);
+  return Float64Array.from(
+    { length: rows },
+    (_, r) => plainly(circuit, at, values.subarray(r * columns, (r + 1) * columns))[root],
+  );
+}
+
+/** The value of each input on a row. */
+function plainInputs(circuit: ProbabilisticCircuit): ((row: ArrayLike<number>) => number)[] {
+  return circuit.inputs.map((input) => {
+    if (input.kind === 'constant') return () => Math.exp(input.log);
+    if (input.kind === 'gaussian') {
+      return (row) => Math.exp(gaussianLog(row[input.variable], input.mean, input.deviation));
+    }
+    const table = inputTable(input, circuit.states[input.variable]).map(Math.exp);
+    return (row) => table[row[input.variable]];
+  });
+}
+
+function plainly(
+  circuit: ProbabilisticCircuit,
+  inputs: readonly ((row: ArrayLike<number>) => number)[],
+  row: ArrayLike<number>,
+): Float64Array {
+  const { kind, first, child, logWeight, inputOf } = circuit;
   const values = new Float64Array(unitCount(circuit));
   for (let unit = 0; unit < values.length; unit++) {
     if (kind[unit] === inputKind) {
-      const input = inputs[inputOf[unit]];
-      if (input.kind === 'constant') values[unit] = Math.exp(input.log);
-      else if (input.kind === 'gaussian')
-        values[unit] = Math.exp(gaussianLog(row[input.variable], input.mean, input.deviation));
-      else values[unit] = Math.exp(inputTable(input, circuit.states[input.variable])[row[input.variable]]);
+      values[unit] = inputs[inputOf[unit]](row);
       continue;
     }
     values[unit] = kind[unit] === productKind ? 1 : 0;
@@ -34,19 +61,13 @@ export function plainValues(circuit: ProbabilisticCircuit, row: ArrayLike<number
   return values;
 }
 
-/** The probability of every state of `allStates`, by the definition. */
-export function plainDistribution(circuit: ProbabilisticCircuit): Float64Array {
-  const { rows, columns, values } = allStates(circuit);
-  const root = unitCount(circuit) - 1;
-  return Float64Array.from(
-    { length: rows },
-    (_, r) => plainValues(circuit, values.subarray(r * columns, (r + 1) * columns))[root],
-  );
-}
-
 export interface RandomShape {
   /** Number of values of each variable. */
   states: readonly number[];
+  /** Decided by one variable after the other, in the order of the variables where it is `ordered`: such circuits are compatible. */
+  ordered?: boolean;
+  /** Whether some inputs are binomial or logistic. */
+  varied?: boolean;
   deterministic?: boolean;
   /** Whether products over the same variables split them alike. */
   structured?: boolean;
@@ -72,7 +93,8 @@ class RandomCircuit {
   }
 
   make(): ProbabilisticCircuit {
-    const order = this.random.shuffle(this.shape.states.map((_, v) => v));
+    const variables = this.shape.states.map((_, v) => v);
+    const order = this.shape.ordered ? variables : this.random.shuffle(variables);
     return this.build.finish(this.region(order));
   }
 
@@ -107,6 +129,10 @@ class RandomCircuit {
   private leaf(variable: number): number {
     const states = this.shape.states[variable];
     if (this.random.uniform() < 0.15) return this.build.input(indicator(variable, this.random.integer(states)));
+    const { random } = this;
+    const other = this.shape.varied ? random.uniform() : 1;
+    if (other < 0.1 && states > 1) return this.build.input(binomial(variable, states - 1, random.uniform()));
+    if (other < 0.2) return this.build.input(logistic(variable, states * random.uniform(), 0.2 + random.uniform()));
     return this.build.input(categorical(variable, this.weights(states)));
   }
 

@@ -56,6 +56,13 @@ export class Scopes {
     return result;
   }
 
+  /** Number of variables of a scope. */
+  size(scope: number): number {
+    let count = 0;
+    for (const word of this.sets[scope]) for (let rest = word; rest !== 0; rest &= rest - 1) count++;
+    return count;
+  }
+
   /** Text that two circuits share for one set of variables. */
   key(scope: number): string {
     return this.sets[scope].join();

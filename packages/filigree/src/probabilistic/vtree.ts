@@ -1,4 +1,7 @@
+import { InputError } from '../errors.js';
+import { type ProbabilisticCircuit, productKind, unitCount, unitName } from './circuit.js';
 import { Ids, notThis, textLines } from './lines.js';
+import { Scopes } from './scopes.js';
 
 /** A binary tree whose leaves are variables: how the products of a structured circuit split them. Children before parents. */
 export interface Vtree {
@@ -82,4 +85,47 @@ export function vtreeSpans({ variable, left, right }: Vtree): { from: Int32Array
     from[right[node]] = from[node] + width[left[node]];
   }
   return { from, to };
+}
+
+/**
+ * Checks that a circuit's products split their variables as a vtree may: read from left to right, the leaves of one part do not
+ * lie among those of another, and every variable has a leaf. Formats that name vtree nodes are checked node by node by their readers.
+ * @throws InputError naming the unit
+ */
+export function checkRespects(circuit: ProbabilisticCircuit, vtree: Vtree, file: string): void {
+  const { from } = vtreeSpans(vtree);
+  const place = new Map<number, number>();
+  vtree.variable.forEach((v, node) => {
+    if (v >= 0) place.set(v, from[node]);
+  });
+  const scopes = new Scopes(circuit);
+  const spans = new Map<number, [least: number, greatest: number]>();
+  const spanOf = (unit: number, scope: number): [number, number] => {
+    const known = spans.get(scope);
+    if (known) return known;
+    let span: [number, number] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const v of scopes.variables(scope)) {
+      const at = place.get(v);
+      if (at === undefined) {
+        throw new InputError(`${file}: ${unitName(circuit, unit)} looks at variable ${v + 1}, which the vtree has not`);
+      }
+      span = [Math.min(span[0], at), Math.max(span[1], at)];
+    }
+    spans.set(scope, span);
+    return span;
+  };
+  for (let unit = 0; unit < unitCount(circuit); unit++) {
+    const children = circuit.child.subarray(circuit.first[unit], circuit.first[unit + 1]);
+    if (circuit.kind[unit] !== productKind) {
+      if (scopes.of[unit] !== 0) spanOf(unit, scopes.of[unit]);
+      continue;
+    }
+    const parts = Array.from(children, (c) => scopes.of[c]).filter((scope) => scope !== 0);
+    const ordered = parts.map((scope) => spanOf(unit, scope)).sort((a, b) => a[0] - b[0]);
+    if (ordered.some(([least], i) => i > 0 && least <= ordered[i - 1][1])) {
+      throw new InputError(
+        `${file}: ${unitName(circuit, unit)} splits its variables in a way that the vtree does not; is it the vtree of this circuit?`,
+      );
+    }
+  }
 }

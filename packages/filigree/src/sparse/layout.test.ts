@@ -53,7 +53,7 @@ describe('Layout', () => {
             const corner = (i: number, j: number) => stored[(i - (i % spec.r)) * cols + j - (j % spec.c)];
             expect(kept).toBe(corner(Math.floor(k / cols), k % cols));
           }
-          if (spec.kind === 'nm' && k % spec.m === 0) {
+          if ((spec.kind === 'nm' || spec.kind === 'nmg') && k % spec.m === 0) {
             expect(stored.subarray(k, k + spec.m).reduce((sum, x) => sum + x, 0)).toBe(spec.n);
           }
         });
@@ -80,7 +80,19 @@ describe('Layout', () => {
     expect(() => layoutOf(full, 3, 'nm 3:2')).toThrow('n is a whole number from 1 to m');
     expect(() => layoutOf([1, 1, 1, 0], 2, 'condensed')).toThrow('row 1 has 1 weights and a row before it 2');
     expect(() => parseLayout('coo')).toThrow("unknown layout 'coo'");
-    for (const name of ['csr', 'condensed', 'block 4x1', 'nm 2:4']) expect(layoutName(parseLayout(name))).toBe(name);
+    expect(() => parseLayout('nm 2:4:8')).toThrow('unknown layout');
+    expect(() => layoutOf(full, 3, 'nmg 1:2:1')).toThrow('a chunk is 2 rows (each of 2 patterns 1 times)');
+    expect(() => layoutOf(full, 2, 'nmg 1:2:1')).toThrow(
+      'rows 0 to 1 of columns 0 to 1 do not use each pattern 1 times',
+    );
+    expect(() => layoutOf(full, 3, 'butterfly 1x1')).toThrow('the shorter side has to be 1 times a power of two');
+    expect(() => layoutOf(full, 2, 'butterfly 2x2')).toThrow('has 1 blocks, fewer than the maximum stride');
+    expect(() => layoutOf(full, 2, 'butterfly 1x1')).toThrow(
+      'row 0 has a weight in column 3, outside of the butterfly',
+    );
+    for (const name of ['csr', 'condensed', 'block 4x1', 'nm 2:4', 'nmg 2:4:8', 'butterfly 16x4']) {
+      expect(layoutName(parseLayout(name))).toBe(name);
+    }
   });
 
   it('carries state from one support to another', () => {
@@ -88,6 +100,31 @@ describe('Layout', () => {
     const after = layoutOf([0, 1, 1, 1, 0, 1], 2, 'csr');
     const state = before.pack([10, 11, 12, 13, 14, 15]);
     expect([...after.unpack(after.carry(before, state, -1))]).toEqual([0, 11, -1, -1, 0, 15]);
+  });
+});
+
+describe('an edit', () => {
+  it('carries what survives, and begins anew what is new or comes back, in every array of state', () => {
+    fc.assert(
+      fc.property(cases, fc.integer({ min: 0, max: 9 }), ({ rows, cols, mask }, every) => {
+        const before = new Layout(Topology.fromMask(mask, rows, cols));
+        const drop = Array.from({ length: before.size }, (_, k) => k).filter((k) => (7 * k) % 10 < every);
+        const keys = before.support.keys();
+        // Every other dropped weight comes back, and every third empty place is filled.
+        const back = drop.filter((_, k) => k % 2 === 0).map((slot) => keys[slot]);
+        const grown = Array.from(mask, (_, k) => k).filter((k) => mask[k] === 0 && k % 3 === 0);
+        const edit = before.support.edit(drop, [...back, ...grown]);
+        const after = new Layout(edit.next);
+        const gone = new Set(drop.map((slot) => keys[slot]));
+        for (const state of [numbers(before.size, 1), numbers(before.size, 2)]) {
+          const carried = after.carry(before, state, -5, edit);
+          after.support.keys().forEach((key, slot) => {
+            const old = before.support.slotOf(Math.floor(key / cols), key % cols);
+            expect(carried[after.places[slot]]).toBe(old < 0 || gone.has(key) ? -5 : state[before.places[old]]);
+          });
+        }
+      }),
+    );
   });
 });
 

@@ -48,7 +48,11 @@ export class Layout {
     const turned = this.support.transposed();
     const pattern = patternOf(
       turned,
-      spec.kind === 'block' ? { kind: 'block', r: spec.c, c: spec.r } : { kind: 'csr' },
+      spec.kind === 'block'
+        ? { kind: 'block', r: spec.c, c: spec.r }
+        : spec.kind === 'butterfly'
+          ? { kind: 'block', r: spec.b, c: spec.b }
+          : { kind: 'csr' },
     );
     const order = new Int32Array(turned.size);
     const { slots } = this.support.columns();
@@ -82,9 +86,28 @@ export class Layout {
     return dense;
   }
 
-  /** Values (or optimiser state) of the layout `before`, carried to this one by row and column; `fresh` where there was none. */
-  carry(before: Layout, values: ArrayLike<number>, fresh = 0): Float64Array {
+  /**
+   * Values (or optimiser state) of the layout `before`, carried to this one by row and column; `fresh` where there was none.
+   * @param from what `Topology.edit` gave: carries by it, so that a weight that was dropped and added in one edit begins anew. The edit
+   * must have been of `before.support`; places that only this layout adds (explicit zeros) are new too.
+   */
+  carry(
+    before: Layout,
+    values: ArrayLike<number>,
+    fresh = 0,
+    from?: { next: Topology; from: Int32Array },
+  ): Float64Array {
     const carried = new Float64Array(this.size);
+    if (from) {
+      carried.fill(fresh);
+      from.next.keys().forEach((key, k) => {
+        const old = from.from[k];
+        if (old < 0) return;
+        const slot = this.support.slotOf(Math.floor(key / this.cols), key % this.cols);
+        carried[this.places[slot]] = values[before.places[old]];
+      });
+      return carried;
+    }
     for (let i = 0; i < this.rows; i++) {
       let old = before.support.pointers[i];
       const end = before.support.pointers[i + 1];

@@ -54,7 +54,7 @@ describe('sparseLinear', () => {
       }),
       { numRuns: 60 },
     );
-    expect([...kinds].sort()).toEqual(['block', 'condensed', 'csr', 'nm']);
+    expect([...kinds].sort()).toEqual(['block', 'butterfly', 'condensed', 'csr', 'nm', 'nmg']);
   });
 
   it('equals a dense layer with a mask on the CPU, gradients too', () => {

@@ -1,5 +1,7 @@
 import { InputError } from '../errors.js';
 import type { SparsePattern } from '../kernels/index.js';
+import { type ButterflySpec, butterflyBlocks, butterflyMisfit } from './butterfly-pattern.js';
+import { chunkRows, completeNmg, type NmgSpec, nmgMisfit } from './nmg.js';
 import { Topology } from './topology.js';
 
 /**
@@ -10,6 +12,10 @@ import { Topology } from './topology.js';
  * - `nm`: `n` weights in every `m` neighbouring inputs of every row; groups that have fewer are filled with explicit zeros. `m` divides the
  *   columns.
  * - `condensed`: every row has the same number of weights, or none (an ablated neuron, left out).
+ * - `nmg`: n:m in which, in every chunk of `C(m, n) * g` rows and `m` neighbouring columns, each of the `C(m, n)` patterns occurs exactly `g`
+ *   times (Ivanov et al. 2023, STen); rows that have fewer weights are filled with explicit zeros. Chunks divide the rows, `m` the columns.
+ * - `butterfly`: whole blocks of `b` by `b`; block `(i, j)` where `i = j` or `i xor j` is a power of two below `k`, the maximum stride, stretched
+ *   along the longer side (Dao et al. 2022, Pixelfly). `b` divides both sides; the shorter has a power of two of blocks.
  *
  * `nm` and `condensed` interleave rows by four for vector loads: values of four rows stand next to each other.
  */
@@ -17,21 +23,32 @@ export type LayoutSpec =
   | { readonly kind: 'csr' }
   | { readonly kind: 'block'; readonly r: number; readonly c: number }
   | { readonly kind: 'nm'; readonly n: number; readonly m: number }
-  | { readonly kind: 'condensed' };
+  | { readonly kind: 'condensed' }
+  | NmgSpec
+  | ButterflySpec;
 
-/** A short name: `csr`, `block 4x1`, `nm 2:4`, `condensed`. */
+/** A short name: `csr`, `block 4x1`, `nm 2:4`, `condensed`, `nmg 2:4:8`, `butterfly 16x4` (blocks of 16, maximum stride 4). */
 export function layoutName(spec: LayoutSpec): string {
   if (spec.kind === 'block') return `block ${spec.r}x${spec.c}`;
+  if (spec.kind === 'nmg') return `nmg ${spec.n}:${spec.m}:${spec.g}`;
+  if (spec.kind === 'butterfly') return `butterfly ${spec.b}x${spec.k}`;
   return spec.kind === 'nm' ? `nm ${spec.n}:${spec.m}` : spec.kind;
 }
 
 /** The layout of a name that `layoutName` gave. Throws InputError for others. */
 export function parseLayout(name: string): LayoutSpec {
-  const match = /^(?:(csr|condensed)|block (\d+)x(\d+)|nm (\d+):(\d+))$/.exec(name);
-  if (!match) throw new InputError(`unknown layout '${name}'; there are csr, condensed, block RxC and nm N:M`);
-  const [, plain, r, c, n, m] = match;
+  const match = /^(?:(csr|condensed)|(block|butterfly) (\d+)x(\d+)|nmg? (\d+):(\d+)(?::(\d+))?)$/.exec(name);
+  const grouped = name.startsWith('nmg');
+  if (!match || (match[5] !== undefined && grouped !== (match[7] !== undefined))) {
+    throw new InputError(
+      `unknown layout '${name}'; there are csr, condensed, block RxC, nm N:M, nmg N:M:G and butterfly BxK`,
+    );
+  }
+  const [, plain, blocks] = match;
+  const [r, c, n, m, g] = match.slice(3).map(Number);
   if (plain) return { kind: plain as 'csr' | 'condensed' };
-  return r ? { kind: 'block', r: Number(r), c: Number(c) } : { kind: 'nm', n: Number(n), m: Number(m) };
+  if (blocks) return blocks === 'block' ? { kind: 'block', r, c } : { kind: 'butterfly', b: r, k: c };
+  return grouped ? { kind: 'nmg', n, m, g } : { kind: 'nm', n, m };
 }
 
 function misfit(t: Topology, spec: LayoutSpec, why: string): InputError {
@@ -58,6 +75,19 @@ export function storedSize(t: Topology, spec: LayoutSpec): number {
     if (t.cols % m !== 0) throw misfit(t, spec, `${m} has to divide the columns`);
     return t.rows * (t.cols / m) * n;
   }
+  if (spec.kind === 'nmg') {
+    const why = nmgMisfit(t.rows, t.cols, spec);
+    if (why) throw misfit(t, spec, why);
+    return (t.rows * t.cols * spec.n) / spec.m;
+  }
+  if (spec.kind === 'butterfly') {
+    const why = butterflyMisfit(t.rows, t.cols, spec);
+    if (why) throw misfit(t, spec, why);
+    const [across, down] = [t.rows / spec.b, t.cols / spec.b];
+    let blocks = 0;
+    for (let i = 0; i < across; i++) blocks += butterflyBlocks(i, across, down, spec.k).length;
+    return blocks * spec.b * spec.b;
+  }
   return t.size;
 }
 
@@ -75,6 +105,7 @@ export function legal(t: Topology, spec: LayoutSpec): Topology {
   const size = storedSize(t, spec);
   if (spec.kind === 'condensed') checkFan(t, spec);
   if (spec.kind === 'csr' || spec.kind === 'condensed') return t;
+  if (spec.kind === 'nmg') return grouped(t, spec, size);
   const pointers = new Int32Array(t.rows + 1);
   const indices = new Int32Array(size);
   let next = 0;
@@ -84,12 +115,44 @@ export function legal(t: Topology, spec: LayoutSpec): Topology {
       for (const block of keptBlocks(t, Math.floor(i / r), r, c)) {
         for (let q = 0; q < c; q++) indices[next++] = block * c + q;
       }
+    } else if (spec.kind === 'butterfly') {
+      const { b, k } = spec;
+      for (const block of butterflyBlocks(Math.floor(i / b), t.rows / b, t.cols / b, k)) {
+        for (let q = 0; q < b; q++) indices[next++] = block * b + q;
+      }
+      checkInside(t, spec, i, indices.subarray(pointers[i], next));
     } else {
       next = fillGroups(t, spec, i, indices, next);
     }
     pointers[i + 1] = next;
   }
   return Topology.fromRows(t.rows, t.cols, pointers, indices);
+}
+
+function grouped(t: Topology, spec: NmgSpec, size: number): Topology {
+  const done = completeNmg(t.rows, t.cols, (row, column) => t.slotOf(row, column) >= 0, spec);
+  if ('row' in done) {
+    const last = done.row + chunkRows(spec) - 1;
+    throw misfit(
+      t,
+      spec,
+      `rows ${done.row} to ${last} of columns ${done.column} to ${done.column + spec.m - 1} do not use each pattern ${spec.g} times`,
+    );
+  }
+  const indices = new Int32Array(size);
+  const pointers = Int32Array.from({ length: t.rows + 1 }, (_, i) => (i * size) / Math.max(1, t.rows));
+  for (const [i, row] of done.columns.entries()) indices.set(row, pointers[i]);
+  return Topology.fromRows(t.rows, t.cols, pointers, indices);
+}
+
+function checkInside(t: Topology, spec: LayoutSpec, i: number, columns: Int32Array): void {
+  let k = 0;
+  for (let slot = t.pointers[i]; slot < t.pointers[i + 1]; slot++) {
+    while (k < columns.length && columns[k] < t.indices[slot]) k++;
+    if (columns[k] !== t.indices[slot]) {
+      throw misfit(t, spec, `row ${i} has a weight in column ${t.indices[slot]}, outside of the butterfly`);
+    }
+  }
 }
 
 /** Writes row `i` with `n` columns in every group of `m`: its own, and the first free ones where they are fewer. */
@@ -136,7 +199,8 @@ function checkFan(t: Topology, spec: LayoutSpec): void {
 /** Where the values of a legal support sit. */
 export function patternOf(t: Topology, spec: LayoutSpec): SparsePattern {
   if (spec.kind === 'block') return blocks(t, spec.r);
-  return spec.kind === 'csr' ? plain(t) : interleaved(t);
+  if (spec.kind === 'butterfly') return blocks(t, spec.b);
+  return spec.kind === 'csr' || spec.kind === 'nmg' ? plain(t) : interleaved(t);
 }
 
 function plain(t: Topology): SparsePattern {

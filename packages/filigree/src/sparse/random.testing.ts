@@ -1,5 +1,8 @@
 import fc from 'fast-check';
+import { Layout } from './layout.js';
+import { chunkRows } from './nmg.js';
 import type { LayoutSpec } from './packing.js';
+import { Topology } from './topology.js';
 
 /** A mask `[rows, cols]` and a layout that fits it. */
 export interface Case {
@@ -17,7 +20,29 @@ const specs: fc.Arbitrary<LayoutSpec> = fc.oneof(
     .record({ r: fc.constantFrom(1, 2, 3, 4, 8, 12), c: fc.constantFrom(1, 2, 3, 4) })
     .map((b): LayoutSpec => ({ kind: 'block', ...b })),
   fc.constantFrom([1, 2], [2, 4], [1, 4], [3, 5]).map(([n, m]): LayoutSpec => ({ kind: 'nm', n, m })),
+  fc
+    .constantFrom([1, 2, 1], [2, 4, 2], [1, 4, 3], [3, 3, 5])
+    .map(([n, m, g]): LayoutSpec => ({ kind: 'nmg', n, m, g })),
+  fc
+    .record({ b: fc.constantFrom(1, 2, 3, 4, 8), k: fc.constantFrom(1, 2, 4) })
+    .map((b): LayoutSpec => ({ kind: 'butterfly', ...b })),
 );
+
+/** The nearest larger numbers of rows and columns that the layout allows. */
+function fitting(spec: LayoutSpec, r: number, c: number): [rows: number, cols: number] {
+  const up = (x: number, unit: number) => unit * Math.ceil(x / unit);
+  if (spec.kind === 'block') return [up(r, spec.r), up(c, spec.c)];
+  if (spec.kind === 'nm') return [r, up(c, spec.m)];
+  if (spec.kind === 'nmg') return [up(r, chunkRows(spec)), up(c, spec.m)];
+  if (spec.kind !== 'butterfly') return [r, c];
+  // The shorter side is a power of two of blocks, as many as the stride at least, or nothing at all.
+  const { b, k } = spec;
+  const blocks = [r, c].map((x) => (x === 0 ? 0 : Math.max(k, Math.ceil(x / b))));
+  const short = Math.min(...blocks);
+  const power = short === 0 ? 0 : 2 ** Math.floor(Math.log2(short));
+  const [rows, cols] = blocks.map((x, side) => (x === short && (side === 0 || blocks[0] !== short) ? power : x));
+  return [b * rows, b * cols];
+}
 
 /** For tests: masks of all densities for every layout, with empty rows, empty matrices and odd sizes. */
 export const cases: fc.Arbitrary<Case> = fc
@@ -35,11 +60,15 @@ export const cases: fc.Arbitrary<Case> = fc
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       return state / 2 ** 32;
     };
-    const rows = spec.kind === 'block' ? spec.r * Math.ceil(r / spec.r) : r;
-    const cols =
-      spec.kind === 'block' ? spec.c * Math.ceil(c / spec.c) : spec.kind === 'nm' ? spec.m * Math.ceil(c / spec.m) : c;
+    const [rows, cols] = fitting(spec, r, c);
     const mask = new Uint8Array(rows * cols);
     const fan = Math.round(density * cols);
+    // Grouped n:m and butterflies: some places of a legal support.
+    if (spec.kind === 'nmg' || spec.kind === 'butterfly') {
+      const legal = new Layout(Topology.fromKeys([], rows, cols), spec).support.keys();
+      for (const key of legal) if (uniform() < density) mask[key] = 1;
+      return { rows, cols, mask, spec };
+    }
     for (let i = 0; i < rows; i++) {
       if (uniform() < emptyRows) continue;
       const row = mask.subarray(i * cols, (i + 1) * cols);

@@ -22,6 +22,13 @@ describe('readPairs', () => {
     expect(pairs[3].answers.map((id) => tokenizer.token(id))).toEqual([' She', ' day']);
   });
 
+  it('reads the fields of others by their names', () => {
+    const theirs = { clean_prefix: text.clean, patch_prefix: text.corrupt, clean_answer: ' She', patch_answer: ' He' };
+    const [pair] = readPairs(lines({ ...theirs, case: 'simple' }), options);
+    expect(pair).toEqual(readPairs(lines(text), options)[0]);
+    expect(() => readPairs(lines({ ...theirs, patch_answer: undefined }), options)).toThrow(/lacks "wrong"/);
+  });
+
   it.each([
     ['{"clean": "Lily', /is not valid JSON/],
     ['[1, 2]', /is not a JSON object/],

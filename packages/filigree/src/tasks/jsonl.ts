@@ -16,6 +16,14 @@ const idRow = z.object({
   wrong_id: ids,
 });
 
+/** Names of the same fields in the files of "Sparse feature circuits" (arXiv 2403.19647), which also have a `case`. */
+const otherNames = [
+  ['clean_prefix', 'clean'],
+  ['patch_prefix', 'corrupt'],
+  ['clean_answer', 'answer'],
+  ['patch_answer', 'wrong'],
+] as const;
+
 /** The model that the pairs are for. */
 export interface PairFileOptions {
   /** The file's name, for messages. */
@@ -29,8 +37,9 @@ export interface PairFileOptions {
 }
 
 /**
- * Reads pairs from JSON Lines. A row is `{"clean", "corrupt", "answer", "wrong"}` as text or
- * `{"clean_ids", "corrupt_ids", "answer_id", "wrong_id"}` as token ids; answers may be lists; other fields and empty lines
+ * Reads pairs from JSON Lines. A row is `{"clean", "corrupt", "answer", "wrong"}` as text (or
+ * `{"clean_prefix", "patch_prefix", "clean_answer", "patch_answer"}`) or `{"clean_ids", "corrupt_ids", "answer_id", "wrong_id"}` as
+ * token ids; answers may be lists; other fields and empty lines
  * are ignored. Texts get the beginning-of-text token that the tokenizer adds; ids are taken as they are. The two prompts of
  * a row must have equally many tokens; different rows may differ in length.
  *
@@ -60,7 +69,7 @@ export function readPairs(content: string, options: PairFileOptions): Pair[] {
 type Fail = (what: string) => never;
 
 function readRow(line: string, options: PairFileOptions, fail: Fail): Pair {
-  const row = parse(line, fail);
+  const row = renamed(parse(line, fail));
   const asText = ['clean', 'corrupt', 'answer', 'wrong'].some((key) => Object.hasOwn(row, key));
   const asIds = ['clean_ids', 'corrupt_ids', 'answer_id', 'wrong_id'].some((key) => Object.hasOwn(row, key));
   if (asText && asIds) return fail('mixes text and ids; give either "clean", "corrupt", "answer", "wrong" or the ids');
@@ -76,6 +85,14 @@ function parse(line: string, fail: Fail): object {
   }
   if (typeof row !== 'object' || row === null || Array.isArray(row)) return fail('is not a JSON object');
   return row;
+}
+
+/** The row with our names for the fields that others name differently; where it has both, ours count. */
+function renamed(row: object): object {
+  const extra = otherNames
+    .filter(([theirs, ours]) => Object.hasOwn(row, theirs) && !Object.hasOwn(row, ours))
+    .map(([theirs, ours]) => [ours, (row as Record<string, unknown>)[theirs]]);
+  return { ...row, ...Object.fromEntries(extra) };
 }
 
 function check<T>(schema: z.ZodType<T>, row: object, fail: Fail): T {

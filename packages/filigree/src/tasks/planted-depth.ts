@@ -1,14 +1,5 @@
-import type { Transformer } from '../nn/transformer.js';
-import { Random } from '../tensor/index.js';
-import {
-  checkDecoys,
-  checkSizes,
-  type DecoyOptions,
-  decoyRandom,
-  type Planted,
-  PlantedWeights,
-  plantedConfig,
-} from './planted.js';
+import type { Random } from '../tensor/index.js';
+import { checkSizes, type DecoyOptions, decoysOf, type Planted, type PlantedWeights, plant } from './planted.js';
 import type { Pair } from './task.js';
 
 export interface PlantedDepthOptions extends DecoyOptions {
@@ -39,51 +30,44 @@ const copy = 4;
  * @throws InputError for sizes that are not whole numbers or leave no room for a prompt
  */
 export function plantedDepth(options: PlantedDepthOptions = {}): Planted {
-  const { length = 10, fillers = 8, decoys = 2, decoyScale = 0.05, seed = 0 } = options;
+  const { length = 10, fillers = 8 } = options;
   checkSizes([
     ['length', length, 4],
     ['fillers', fillers, 1],
   ]);
-  checkDecoys(decoys, decoyScale);
-  return {
-    model: depthModel(length, fillers, decoys, decoyScale, seed),
-    truth: new Set(['input->a0.h0<v>', 'a0.h0->m1', 'm1->logits']),
-    pairs(count, pairSeed) {
-      const random = new Random(pairSeed).fork('planted depth');
-      return Array.from({ length: count }, () => drawPair(random, length, fillers));
+  const decoys = decoysOf(options, 0.05);
+  const v = firstFiller + fillers;
+  return plant({
+    name: 'depth',
+    config: {
+      layers: 2,
+      heads: 1 + decoys.decoys,
+      width: 2 * v + 2,
+      headWidth: v,
+      mlpWidth: 1 + decoys.decoys,
+      vocabulary: v,
+      context: length,
     },
-  };
+    truth: ['input->a0.h0<v>', 'a0.h0->m1', 'm1->logits'],
+    decoys,
+    real: () => ({ heads: 1, features: 1 }),
+    write: (weights) => writeDepth(weights, v, length),
+    draw: (random) => drawPair(random, length, fillers),
+  });
 }
 
-function depthModel(length: number, fillers: number, decoys: number, decoyScale: number, seed: number): Transformer {
-  const v = firstFiller + fillers;
+function writeDepth(weights: PlantedWeights, v: number, length: number): void {
   const [tok, depth, one, out] = [0, v, v + 1, v + 2];
-  const config = plantedConfig({
-    layers: 2,
-    heads: 1 + decoys,
-    width: 2 * v + 2,
-    headWidth: v,
-    mlpWidth: 1 + decoys,
-    vocabulary: v,
-    context: length,
-  });
-  const weights = new PlantedWeights(config);
   weights.identity('embed.weight', 0, tok, 1, v);
   for (let t = 0; t < length; t++) weights.set('position.weight', t, one, 1);
   weights.identity('unembed.weight', 0, out, 1, v);
   weights.set('unembed.weight', close, one, copy / 2);
-  const random = decoyRandom(seed);
-  for (const layer of [0, 1]) {
-    weights.decoyHeads(layer, 1, decoyScale, random);
-    weights.decoyFeatures(layer, 1, decoyScale, random);
-  }
   weights.set('blocks.0.attn.v.weight', 0, tok + open, 1);
   weights.set('blocks.0.attn.v.weight', 0, tok + close, -1);
   weights.set('blocks.0.attn.out.weight', depth, 0, length);
   weights.set('blocks.1.mlp.in.weight', 0, depth, 2);
   weights.set('blocks.1.mlp.in.weight', 0, one, -3);
   weights.set('blocks.1.mlp.out.weight', out + closeBoth, 0, copy);
-  return weights.model();
 }
 
 function drawPair(random: Random, length: number, fillers: number): Pair {

@@ -1,15 +1,13 @@
 import { InputError } from '../errors.js';
-import type { Transformer } from '../nn/transformer.js';
-import { Random } from '../tensor/index.js';
+import type { Random } from '../tensor/index.js';
 import {
-  checkBeta,
-  checkDecoys,
+  checkPositive,
   checkSizes,
   type DecoyOptions,
-  decoyRandom,
+  decoysOf,
   type Planted,
-  PlantedWeights,
-  plantedConfig,
+  type PlantedWeights,
+  plant,
 } from './planted.js';
 import type { Pair } from './task.js';
 
@@ -40,64 +38,73 @@ const copy = 4;
  * @throws InputError for sizes that are not whole numbers or leave no room for a prompt
  */
 export function plantedInduction(options: PlantedInductionOptions = {}): Planted {
-  const { beta = 12, vocabulary = 12, length = 10, decoys = 2, decoyScale = 0.3, seed = 0 } = options;
+  const { beta = 12, vocabulary: v = 12, length = 10 } = options;
+  const decoys = decoysOf(options, 0.3);
+  checkRows(v, length);
+  checkPositive({ beta });
+  return plant({
+    name: 'induction',
+    config: {
+      layers: 2,
+      heads: 1 + decoys.decoys,
+      width: 4 * v,
+      headWidth: v,
+      mlpWidth: 0,
+      vocabulary: v,
+      context: length,
+    },
+    truth: ['input->a0.h0<v>', 'a0.h0->a1.h0<k>', 'input->a1.h0<q>', 'input->a1.h0<v>', 'a1.h0->logits'],
+    decoys,
+    real: () => ({ heads: 1, features: 0 }),
+    write: (weights) => writeInduction(weights, { vocabulary: v, length, beta, copies: [copy] }),
+    draw: (random) => drawRows(random, v, length),
+  });
+}
+
+/** Throws InputError where rows of different tokens cannot be drawn: too few tokens, or fewer than a prompt has. */
+export function checkRows(vocabulary: number, length: number): void {
   checkSizes([
     ['vocabulary', vocabulary, 4],
     ['length', length, 3],
   ]);
-  checkDecoys(decoys, decoyScale);
-  checkBeta(beta);
   if (length > vocabulary) {
     throw new InputError(`A planted prompt of ${length} tokens needs a vocabulary as large, not of ${vocabulary}.`);
   }
-  return {
-    model: inductionModel(vocabulary, length, decoys, decoyScale, beta, seed),
-    truth: new Set(['input->a0.h0<v>', 'a0.h0->a1.h0<k>', 'input->a1.h0<q>', 'input->a1.h0<v>', 'a1.h0->logits']),
-    pairs(count, pairSeed) {
-      const random = new Random(pairSeed).fork('planted induction');
-      return Array.from({ length: count }, () => drawPair(random, vocabulary, length));
-    },
-  };
 }
 
-function inductionModel(
-  v: number,
-  length: number,
-  decoys: number,
-  decoyScale: number,
-  beta: number,
-  seed: number,
-): Transformer {
-  const config = plantedConfig({
-    layers: 2,
-    heads: 1 + decoys,
-    width: 4 * v,
-    headWidth: v,
-    mlpWidth: 0,
+/**
+ * Writes the blocks tok | pos | prev | out, a previous-token head into layer 0, and into layer 1 an induction head for each of
+ * `copies`, which is the logits by which it raises what it copies.
+ */
+export function writeInduction(
+  weights: PlantedWeights,
+  {
     vocabulary: v,
-    context: length,
-  });
+    length,
+    beta,
+    copies,
+  }: { vocabulary: number; length: number; beta: number; copies: readonly number[] },
+): void {
   const [tok, pos, prev, out] = [0, v, 2 * v, 3 * v];
-  const weights = new PlantedWeights(config);
+  const c = Math.sqrt(beta * Math.sqrt(v));
   weights.identity('embed.weight', 0, tok, 1, v);
   weights.identity('position.weight', 0, pos, 1, length);
   weights.identity('unembed.weight', 0, out, 1, v);
-  const random = decoyRandom(seed);
-  for (const layer of [0, 1]) weights.decoyHeads(layer, 1, decoyScale, random);
-  const c = Math.sqrt(beta * Math.sqrt(v));
   // The query's row t - 1 reads position t, so that it matches the key of the position before.
   weights.identity('blocks.0.attn.q.weight', 0, pos + 1, c, v - 1);
   weights.identity('blocks.0.attn.k.weight', 0, pos, c, v);
   weights.identity('blocks.0.attn.v.weight', 0, tok, 1, v);
   weights.identity('blocks.0.attn.out.weight', prev, 0, 1, v);
-  weights.identity('blocks.1.attn.q.weight', 0, tok, c, v);
-  weights.identity('blocks.1.attn.k.weight', 0, prev, c, v);
-  weights.identity('blocks.1.attn.v.weight', 0, tok, 1, v);
-  weights.identity('blocks.1.attn.out.weight', out, 0, copy, v);
-  return weights.model();
+  for (const [head, raise] of copies.entries()) {
+    weights.identity('blocks.1.attn.q.weight', head * v, tok, c, v);
+    weights.identity('blocks.1.attn.k.weight', head * v, prev, c, v);
+    weights.identity('blocks.1.attn.v.weight', head * v, tok, 1, v);
+    weights.identity('blocks.1.attn.out.weight', out, head * v, raise, v);
+  }
 }
 
-function drawPair(random: Random, vocabulary: number, length: number): Pair {
+/** Two independent rows of different tokens, each with one of them again at the end; the answers, what followed it, differ. */
+export function drawRows(random: Random, vocabulary: number, length: number): Pair {
   const draw = (): { tokens: number[]; answer: number } => {
     const row = random.shuffle(Array.from({ length: vocabulary }, (_, i) => i)).slice(0, length - 1);
     // The last token of the row has no successor.

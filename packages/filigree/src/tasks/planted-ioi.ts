@@ -1,14 +1,12 @@
-import type { Transformer } from '../nn/transformer.js';
-import { Random } from '../tensor/index.js';
+import type { Random } from '../tensor/index.js';
 import {
-  checkBeta,
-  checkDecoys,
+  checkPositive,
   checkSizes,
   type DecoyOptions,
-  decoyRandom,
+  decoysOf,
   type Planted,
-  PlantedWeights,
-  plantedConfig,
+  type PlantedWeights,
+  plant,
 } from './planted.js';
 import type { Pair } from './task.js';
 
@@ -46,56 +44,46 @@ const copy = 4;
  * @throws InputError for sizes that are not whole numbers or too small
  */
 export function plantedIoi(options: PlantedIoiOptions = {}): Planted {
-  const { beta = 12, names = 8, things = 4, decoys = 2, decoyScale = 0.1, seed = 0 } = options;
+  const { beta = 12, names = 8, things = 4 } = options;
   checkSizes([
     ['names', names, 3],
     ['things', things, 1],
   ]);
-  checkDecoys(decoys, decoyScale);
-  checkBeta(beta);
-  return {
-    model: ioiModel(names, things, decoys, decoyScale, beta, seed),
-    truth: new Set([
+  checkPositive({ beta });
+  const decoys = decoysOf(options, 0.1);
+  const v = firstName + names + 2 * things;
+  const headWidth = v + length + 1;
+  return plant({
+    name: 'ioi',
+    config: {
+      layers: 3,
+      heads: 1 + decoys.decoys,
+      width: 3 * v + length + 1,
+      headWidth,
+      mlpWidth: 0,
+      vocabulary: v,
+      context: length,
+    },
+    truth: [
       'input->a0.h0<q>',
       'a0.h0->a1.h0<k>',
       'input->a1.h0<v>',
       'a1.h0->a2.h0<q>',
       'input->a2.h0<k>',
       'a2.h0->logits',
-    ]),
-    pairs(count, pairSeed) {
-      const random = new Random(pairSeed).fork('planted ioi');
-      return Array.from({ length: count }, () => drawPair(random, names, things));
-    },
-  };
+    ],
+    decoys,
+    real: () => ({ heads: 1, features: 0 }),
+    write: (weights) => writeIoi(weights, v, names, headWidth, beta),
+    draw: (random) => drawPair(random, names, things),
+  });
 }
 
-function ioiModel(
-  names: number,
-  things: number,
-  decoys: number,
-  decoyScale: number,
-  beta: number,
-  seed: number,
-): Transformer {
-  const v = firstName + names + 2 * things;
+function writeIoi(weights: PlantedWeights, v: number, names: number, headWidth: number, beta: number): void {
   const [tok, pos, dup, inh, out] = [0, v, v + length, v + length + 1, 2 * v + length + 1];
-  const headWidth = v + length + 1;
-  const config = plantedConfig({
-    layers: 3,
-    heads: 1 + decoys,
-    width: 3 * v + length + 1,
-    headWidth,
-    mlpWidth: 0,
-    vocabulary: v,
-    context: length,
-  });
-  const weights = new PlantedWeights(config);
   weights.identity('embed.weight', 0, tok, 1, v);
   weights.identity('position.weight', 0, pos, 1, length);
   weights.identity('unembed.weight', 0, out, 1, v);
-  const random = decoyRandom(seed);
-  for (const layer of [0, 1, 2]) weights.decoyHeads(layer, 1, decoyScale, random);
   const c = Math.sqrt(beta * Math.sqrt(headWidth));
   const at = (layer: number, which: string): string => `blocks.${layer}.attn.${which}.weight`;
 
@@ -123,7 +111,6 @@ function ioiModel(
   weights.identity(at(2, 'k'), 0, tok, c, v);
   weights.identity(at(2, 'v'), 0, tok, 1, v);
   weights.identity(at(2, 'out'), out, 0, copy, v);
-  return weights.model();
 }
 
 function drawPair(random: Random, names: number, things: number): Pair {

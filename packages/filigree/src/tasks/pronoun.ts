@@ -1,5 +1,5 @@
 import { Random } from '../tensor/random.js';
-import { pairsOf, type Task, type TextPair, type TextRequest } from './task.js';
+import { half, pairsOf, type Task, type TextPair, type TextRequest } from './task.js';
 import { animals, boy, colours, familiar, girl, heldStems, places, sizes, things } from './words.js';
 
 /**
@@ -36,12 +36,6 @@ function namesFor({ part, oneToken }: TextRequest): Names {
   if (girls.length > 0 && boys.length > 0) return { girls: half(girls, part), boys: half(boys, part), paired: false };
   const stems = half(heldStems, part);
   return { girls: stems.map(girl), boys: stems.map(boy), paired: true };
-}
-
-/** Every second name for each part, or all of them for both when there are too few to part. */
-function half(names: readonly string[], part: TextRequest['part']): readonly string[] {
-  if (names.length < 4) return names;
-  return names.filter((_, index) => index % 2 === (part === 'discovery' ? 0 : 1));
 }
 
 function pair(d: Random, { girls, boys, paired }: Names): TextPair {

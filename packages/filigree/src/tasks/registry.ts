@@ -1,20 +1,31 @@
-import { InputError } from '../errors.js';
-import { nearest } from '../nearest.js';
+import { findNamed } from '../nearest.js';
+import { agreement } from './agreement.js';
 import { bracket } from './bracket.js';
+import { docstring } from './docstring.js';
+import { gender } from './gender.js';
+import { greaterThan } from './greater-than.js';
 import { induction } from './induction.js';
+import { ioi, ioiAbcAll, ioiHard } from './ioi.js';
 import { pronoun } from './pronoun.js';
 import { quote } from './quote.js';
 import type { Task } from './task.js';
 
 /** The built-in tasks. */
-export const tasks: readonly Task[] = [pronoun, induction, bracket, quote];
+export const tasks: readonly Task[] = [
+  pronoun,
+  induction,
+  bracket,
+  quote,
+  ioi,
+  ioiHard,
+  ioiAbcAll,
+  greaterThan,
+  docstring,
+  gender,
+  ...agreement,
+];
 
 /** The built-in task of this name. Throws `InputError`, with the nearest name, when there is none. */
 export function findTask(name: string): Task {
-  const found = tasks.find((task) => task.name === name);
-  if (found) return found;
-  const names = tasks.map((task) => task.name);
-  const near = nearest(name, names);
-  const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
-  throw new InputError(`There is no task "${name}".${hint} The tasks are ${names.join(', ')}; or give a JSONL file.`);
+  return findNamed('task', name, tasks, (task) => task.name, '; or give a JSONL file');
 }

@@ -8,7 +8,8 @@ export interface TextPair {
 
 /**
  * A clean and a corrupted prompt as token ids, with the beginning-of-text token where the tokenizer adds one. Both have the
- * same length; the answer is the token that follows the last one. `answers` are right after `clean`, `wrongs` after `corrupt`.
+ * same length; the answer is the token that follows the last one. `answers` are right after `clean`; `wrongs` are wrong there,
+ * and right after `corrupt`, unless the task is one-sided.
  */
 export interface Pair {
   clean: readonly number[];
@@ -23,9 +24,10 @@ export type Part = 'discovery' | 'evaluation';
 
 /**
  * How a behaviour is measured at the last position: `logit-diff` is the mean logit of the answers minus that of the wrongs,
- * `prob-diff` the sum of the answers' probabilities minus that of the wrongs, `kl` the divergence from the clean run.
+ * `logit-margin` the mean logit of the answers minus the largest of the wrongs, `prob-diff` the sum of the answers'
+ * probabilities minus that of the wrongs, `kl` the divergence from the clean run.
  */
-export type TaskMetric = 'logit-diff' | 'prob-diff' | 'kl';
+export type TaskMetric = 'logit-diff' | 'logit-margin' | 'prob-diff' | 'kl';
 
 /** What a task is asked for. */
 export interface TextRequest {
@@ -36,6 +38,8 @@ export interface TextRequest {
    * choice, because a single position then carries them. Without it every word counts as one token.
    */
   oneToken?(word: string): boolean;
+  /** Whether an answer adds exactly one token to a prompt and leaves those of the prompt as they are. Without it every one does. */
+  continues?(prompt: string, answer: string): boolean;
 }
 
 /** A behaviour to explain, generated from templates. */
@@ -43,6 +47,8 @@ export interface Task {
   readonly name: string;
   readonly description: string;
   readonly metric: TaskMetric;
+  /** The corrupted prompt has no right answer of its own: it only takes away what the clean one says. */
+  readonly oneSided?: boolean;
   /** Pairs without end, in an order that depends on the seed alone; pairs may recur. */
   texts(request: TextRequest): Generator<TextPair, never>;
 }
@@ -64,6 +70,12 @@ function hashText(text: string): number {
 export function partOf(pair: TextPair): Part {
   const prompts = [pair.clean, pair.corrupt].sort().join('\n');
   return hashText(prompts) % 2 === 0 ? 'discovery' : 'evaluation';
+}
+
+/** Every second item for each part, or all of them for both where there are fewer than `least` to part. */
+export function half<T>(items: readonly T[], part: Part, least = 4): readonly T[] {
+  if (items.length < least) return items;
+  return items.filter((_, index) => index % 2 === (part === 'discovery' ? 0 : 1));
 }
 
 /** Repeats `make` for ever, keeping what belongs to the part. */

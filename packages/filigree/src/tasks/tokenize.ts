@@ -29,10 +29,14 @@ export const asList = <T>(value: T | readonly T[]): readonly T[] => (Array.isArr
 
 /**
  * The answer as a token: the one by which the tokens of prompt + answer extend those of the prompt. A `Misfit` when it
- * takes several, none, or changes the tokens of the prompt.
+ * takes several, none, or changes the tokens of the prompt. `before` are the prompt's tokens, where they are known.
  */
-export function answerToken(tokenizer: Tokenizer, prompt: string, answer: string): number | Misfit {
-  const before = tokenizer.encode(prompt);
+export function answerToken(
+  tokenizer: Tokenizer,
+  prompt: string,
+  answer: string,
+  before: readonly number[] = tokenizer.encode(prompt),
+): number | Misfit {
   const after = tokenizer.encode(prompt + answer);
   if (!before.every((id, i) => after[i] === id)) {
     const reason = `${JSON.stringify(answer)} joins with the end of the prompt, so that it is no token of its own`;
@@ -65,12 +69,12 @@ export function fitPair(text: TextPair, tokenizer: Tokenizer, context = Number.P
   }
   const answers: number[] = [];
   const wrongs: number[] = [];
-  for (const [list, prompt, values] of [
-    [answers, text.clean, text.answer],
-    [wrongs, text.corrupt, text.wrong],
+  for (const [list, prompt, ids, values] of [
+    [answers, text.clean, clean, text.answer],
+    [wrongs, text.corrupt, corrupt, text.wrong],
   ] as const) {
     for (const value of asList(values)) {
-      const token = answerToken(tokenizer, prompt, value);
+      const token = answerToken(tokenizer, prompt, value, ids);
       if (typeof token !== 'number') return token;
       list.push(token);
     }
@@ -116,7 +120,11 @@ export function taskPairs(task: Task, tokenizer: Tokenizer | undefined, options:
   const dropped: Record<string, number> = {};
   const seen = new Set<string>();
   let left = PATIENCE * count + 100;
-  for (const text of task.texts({ seed, part, oneToken: (word) => isOneToken(tokenizer, word) })) {
+  const continues = (prompt: string, answer: string): boolean =>
+    typeof answerToken(tokenizer, prompt, answer) === 'number';
+  // A word is asked about behind another one, because some tokenizers treat the beginning of a text differently.
+  const oneToken = (word: string): boolean => continues('So', word);
+  for (const text of task.texts({ seed, part, oneToken, continues })) {
     if (pairs.length >= count || left-- <= 0) break;
     const key = JSON.stringify([text.clean, text.corrupt]);
     if (seen.has(key)) continue;
@@ -132,10 +140,4 @@ export function taskPairs(task: Task, tokenizer: Tokenizer | undefined, options:
   throw new InputError(
     `No pair of the task "${task.name}" fits this model's tokenizer (${why}). Try another task or a JSONL file.`,
   );
-}
-
-/** Whether a word, given with the space before it, is one token in the middle of a text. */
-function isOneToken(tokenizer: Tokenizer, word: string): boolean {
-  // Asked behind another word, because some tokenizers treat the beginning of a text differently.
-  return typeof answerToken(tokenizer, 'So', word) === 'number';
 }

@@ -64,6 +64,14 @@ export const heldBracketWords = split(
   'fish bear horse box boat bread soup pink bell drum lamp ring shoe key rice corn cheese snow',
 );
 
+/** Parameters of the functions of the task `docstring`; the training text repeats them in its rhymes, and has no such parameters. */
+export const heldParameters = split('bell drum lamp ring shoe key rice corn cheese snow coat pond hill field');
+
+/** Parameters of the functions in the training text. */
+export const parameters = split(`
+  cat dog bird duck farm beach river lake school ball hat book box cup car kite doll cake pie jam tree house door rain sun song
+`);
+
 /** Words inside the brackets of the training text. */
 export const bracketWords = rhymeWords.filter((word) => !heldBracketWords.includes(word));
 

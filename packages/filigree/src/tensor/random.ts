@@ -88,3 +88,25 @@ export class Random {
     return Float64Array.from({ length: n }, () => this.normal() * scale);
   }
 }
+
+/**
+ * A standard normal that depends on a seed and a key only, without the numbers before it: any part of a large random array can be
+ * made by itself (Box-Muller on two hashes of 53 and 32 bits).
+ * @param key a whole number below 2^53
+ */
+export function keyedNormal(seed: number, key: number): number {
+  const high = Math.floor(key / 2 ** 32);
+  let h = mixed((seed | 0) ^ 0x9e3779b9);
+  h = mixed(h ^ (key >>> 0));
+  h = mixed((h ^ high) + 0x7f4a7c15);
+  const [a, b, c] = [mixed(h + 0x9e3779b9), mixed(h + 0x3c6ef372), mixed(h + 0xdaa66d2b)];
+  const u = ((a >>> 5) * 67108864 + (b >>> 6) + 1) / 9007199254740992;
+  return Math.sqrt(-2 * Math.log(u)) * Math.cos((2 * Math.PI * (c >>> 0)) / 2 ** 32);
+}
+
+/** A permutation of 32-bit numbers in which every bit depends on every other (finaliser of MurmurHash3). */
+function mixed(x: number): number {
+  let z = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+  z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
+  return (z ^ (z >>> 16)) >>> 0;
+}

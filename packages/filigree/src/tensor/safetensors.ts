@@ -5,7 +5,7 @@ import { parseJson, quote, validate } from '../validate.js';
 import { bf16ToF32, f16ToF32 } from './half.js';
 
 /** Bytes per element of the element types of the format that have whole bytes. */
-const itemSizes = {
+export const itemSizes = {
   F64: 8,
   F32: 4,
   F16: 2,

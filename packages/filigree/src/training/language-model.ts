@@ -1,11 +1,12 @@
 import type { TransformerConfig } from '../nn/config.js';
 import { fit } from '../nn/fit.js';
-import { cosine } from '../nn/schedule.js';
+import type { FitOptions } from '../nn/fit-options.js';
 import { createTokenizer, type Tokenizer } from '../nn/tokenizer.js';
 import { type TokenizerFiles, trainTokenizer } from '../nn/train-tokenizer.js';
 import { Transformer } from '../nn/transformer.js';
 import { randomParameters } from '../nn/weights.js';
-import { corpus } from '../tasks/corpus.js';
+import { cosine } from '../sparse/schedule.js';
+import { corpus, ingredientsOf } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
@@ -13,6 +14,7 @@ import type { Recipe } from './recipes.js';
 export interface TrainOptions {
   seed?: number;
   signal?: AbortSignal;
+  checkpoint?: FitOptions['checkpoint'];
   onProgress?: (state: { step: number; steps: number; loss: number; tokens: number }) => void;
 }
 
@@ -34,45 +36,51 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const tokenizerFiles = trainTokenizer(take(corpus({ seed, names: 'paired' }), recipe.tokenizer.documents), {
-    size: recipe.tokenizer.size,
-  });
+  const ingredients = ingredientsOf(recipe.text);
+  const tokenizerFiles = tokenizerOf(recipe, seed);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
   const parameters = randomParameters(config, { seed, scale: recipe.scale });
   const model = new Transformer(config, parameters);
   const { batch, window, steps } = recipe;
-  const text = batches(corpus({ seed }), tokenizer, { batch, context: window });
-  try {
-    const { loss } = await fit(
-      parameters,
-      () => {
-        const block = text.next().value as Int32Array;
-        const rows = Array.from({ length: batch }, (_, b) => [
-          ...block.subarray(b * (window + 1), (b + 1) * (window + 1)),
-        ]);
-        const { logits } = model.run(rows.map((row) => row.slice(0, -1)));
-        return crossEntropy(
-          reshape(logits, [-1, vocabulary]),
-          rows.flatMap((row) => row.slice(1)),
-        );
-      },
-      {
-        steps,
-        lr: recipe.lr,
-        schedule: cosine({ warmup: recipe.warmup, end: 0.05 }),
-        optimiser: { beta2: recipe.beta2, weightDecay: recipe.weightDecay },
-        clip: recipe.clip,
-        signal: options.signal,
-        onProgress: ({ step, loss }) => options.onProgress?.({ step, steps, loss, tokens: step * batch * window }),
-      },
+  const data = {
+    batches: () => steps,
+    epoch: () => take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps),
+  };
+  const nextTokens = (block: Int32Array) => {
+    const rows = Array.from({ length: batch }, (_, b) => [...block.subarray(b * (window + 1), (b + 1) * (window + 1))]);
+    const { logits } = model.run(rows.map((row) => row.slice(0, -1)));
+    return crossEntropy(
+      reshape(logits, [-1, vocabulary]),
+      rows.flatMap((row) => row.slice(1)),
     );
+  };
+  try {
+    const { loss } = await fit({ parameters, loss: nextTokens }, data, {
+      batch,
+      seed,
+      lr: recipe.lr,
+      schedule: cosine({ warmup: recipe.warmup, end: 0.05 }),
+      optimiser: { kind: 'adamw', beta2: recipe.beta2, weightDecay: recipe.weightDecay },
+      clip: recipe.clip,
+      signal: options.signal,
+      checkpoint: options.checkpoint,
+      reportEvery: 20,
+      onProgress: ({ step, loss }) => options.onProgress?.({ step, steps, loss, tokens: step * batch * window }),
+    });
     return { model, tokenizer, tokenizerFiles, loss, tokens: steps * batch * window };
   } catch (error) {
     model.dispose();
     throw error;
   }
+}
+
+/** The tokenizer of a recipe: byte pairs of its text without familiar names. */
+export function tokenizerOf(recipe: Pick<Recipe, 'text' | 'tokenizer'>, seed: number): TokenizerFiles {
+  const { documents, even = false, ...options } = recipe.tokenizer;
+  const ingredients = ingredientsOf(recipe.text).map((each) => (even ? { ...each, weight: 1 } : each));
+  return trainTokenizer(take(corpus({ seed, names: 'paired', ingredients }), documents), options);
 }
 
 function* take<T>(items: Iterable<T>, count: number): Generator<T> {

@@ -1,11 +1,13 @@
 import type { Buffer, Device, DType, View } from '../device.js';
 import { contiguousView, isContiguous, sizeOf } from '../views.js';
 import { adamw } from './adamw.js';
+import { cpuCircuits } from './circuit.js';
 import { copy, isTransposed, withContiguous } from './copy.js';
 import { elementwise } from './elementwise.js';
 import { addressOf, type CpuBuffer, Engine, type EngineOptions, viewAddress, widthOf } from './engine.js';
 import { fill } from './fill.js';
 import { checkIds, gather, scatterAdd } from './gather.js';
+import { patches, patchesGrad } from './patches.js';
 import { product } from './product.js';
 import { reduce } from './reduce.js';
 import { rotary } from './rotary.js';
@@ -52,6 +54,7 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
   const device: CpuDevice = {
     name: 'cpu',
     float: 'f32',
+    numerics: engine.relaxed ? 'fused' : 'plain',
     engine,
     allocate(dtype: DType, length: number): CpuBuffer {
       if (dtype === 'f64') throw new TypeError('the CPU device has no f64; use the reference device');
@@ -143,7 +146,14 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
       const addresses = [viewAddress(parameter), viewAddress(gradient), viewAddress(velocity)] as const;
       sgd(engine, addresses, sizeOf(parameter.shape), o);
     },
+    patches(out, x, geometry) {
+      if (sizeOf(out.shape) > 0) patches(engine, viewAddress(out), viewAddress(x), x.shape[0], geometry);
+    },
+    patchesGrad(out, gradient, geometry) {
+      if (sizeOf(out.shape) > 0) patchesGrad(engine, viewAddress(out), viewAddress(gradient), out.shape[0], geometry);
+    },
     sparse: cpuSparse(engine),
+    circuits: cpuCircuits(engine),
     dispose: () => engine.dispose(),
   };
   return device;

@@ -6,7 +6,7 @@ import { locals } from './product-tile.js';
 import { packTileKernel } from './sparse-tiles.js';
 
 /** Entries whose partial sums, 16 bytes each, are kept at a time. */
-export const SAMPLED_BAND = 2048;
+export const SAMPLED_BAND = 8192;
 
 /** `(x, stride, samples, features, zeros, to)`: all tiles of a batch, one after the other; a unit is a tile. */
 export function packAllKernel(m: ModuleBuilder, width: number): void {

@@ -4,8 +4,8 @@ import type { Block } from './memory.js';
 import { NARROW_WORDS } from './sparse-narrow.js';
 import { ROW_BAND } from './sparse-tiles.js';
 
-/** Inputs up to which a tile of 24 rows of the batch stays in the first-level cache. */
-const CACHED_INPUTS = 320;
+/** Inputs up to which a tile of 24 rows of the batch takes at most a fifth of a second-level cache of 512 KiB. */
+const WIDE_INPUTS = 1024;
 
 /** A narrow kernel's units: the table, how many, and the index. */
 export interface NarrowUnits {
@@ -30,10 +30,12 @@ export class Streams implements PreparedPattern {
   constructor(
     engine: Engine,
     readonly pattern: SparsePattern,
+    /** Address of columns that others write, in place of the pattern's. */
+    readonly external?: number,
   ) {
     this.#engine = engine;
     const { lanes, cols, groups, interleaved } = pattern;
-    this.width = lanes === 4 ? 8 : lanes === 2 ? 16 : cols <= CACHED_INPUTS ? 24 : 12;
+    this.width = lanes === 4 ? 8 : lanes === 2 || cols > WIDE_INPUTS ? 16 : 24;
     this.step = interleaved ? undefined : groups.length === 0 ? 1 : groups[3];
   }
 
@@ -42,7 +44,7 @@ export class Streams implements PreparedPattern {
   }
 
   get columns(): number {
-    return this.#words('columns', () => this.pattern.columns);
+    return this.external ?? this.#words('columns', () => this.pattern.columns);
   }
 
   /** Bytes of one offset of the narrow kernels: two where the whole input is within reach. */

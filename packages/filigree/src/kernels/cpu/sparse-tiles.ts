@@ -4,9 +4,9 @@ import { transpose } from './product-pack.js';
 import { type I32s, locals } from './product-tile.js';
 
 /** Features that are turned before the next rows are read: their part of a tile stays in the first-level cache. */
-const BAND = 64;
+const BAND = 256;
 /** Rows of a sparse matrix whose outputs are kept as a tile before they are written. */
-export const ROW_BAND = 16;
+export const ROW_BAND = 64;
 
 /** `(x, rowStride, valid, features, zeros, to)` */
 export type PackTile = Callable<I32s<6>, never>;

@@ -6,6 +6,7 @@ import { fill } from './fill.js';
 import { i32 } from './instructions.js';
 import { narrowBlocks, narrowQuads, narrowRows } from './sparse-narrow.js';
 import { packAllKernel, SAMPLED_BAND, sampledKernel } from './sparse-sampled.js';
+import { selectNm } from './sparse-select.js';
 import { type NarrowUnits, Streams } from './sparse-streams.js';
 import { wideKernel, wideScratch } from './sparse-wide.js';
 
@@ -21,7 +22,7 @@ const UNITS_PER_THREAD = 4;
 /** Sparse products on the CPU. The same to the bit for any number of threads. */
 export function cpuSparse(engine: Engine): SparseDevice {
   return {
-    prepare: (pattern) => new Streams(engine, pattern),
+    prepare: (pattern, columns) => new Streams(engine, pattern, columns && viewAddress(columns)),
     product(w, values, out, x, bias) {
       const streams = w as PreparedPattern as Streams;
       if (sizeOf(out.shape) === 0) return;
@@ -30,7 +31,8 @@ export function cpuSparse(engine: Engine): SparseDevice {
           const job = { x: address, xStride: stride, out: viewAddress(out), outStride: 4 * out.strides[0], weights };
           const samples = x.shape[0];
           const add = bias ? viewAddress(bias) : 0;
-          if (samples <= NARROW_SAMPLES) narrow(engine, streams, { ...job, samples, bias: add });
+          const narrows = samples <= NARROW_SAMPLES && streams.external === undefined;
+          if (narrows) narrow(engine, streams, { ...job, samples, bias: add });
           else wide(engine, streams, { ...job, samples, bias: add });
         });
       });
@@ -44,6 +46,8 @@ export function cpuSparse(engine: Engine): SparseDevice {
       }
       withRows(engine, [x, g], ([from, slope]) => sampled(engine, streams, viewAddress(out), from, slope, x.shape[0]));
     },
+    selectNm: (values, columns, w, n, m) => selectNm(engine, { values, columns }, w, n, m),
+    maskNm: (mask, w, n, m) => selectNm(engine, { mask }, w, n, m),
   };
 }
 

@@ -1,7 +1,7 @@
 import { tensor, zeros } from '../create.js';
 import { record } from '../tape.js';
 import { Tensor } from '../tensor.js';
-import { neg } from './elementwise.js';
+import { mul, neg, sub } from './elementwise.js';
 import { mean } from './reduce.js';
 import { logSoftmax } from './softmax.js';
 import { contiguous, reshape } from './views.js';
@@ -25,8 +25,11 @@ export function pick(x: Tensor, positions: ArrayLike<number>): Tensor {
   return reshape(gather(reshape(x, [x.size, 1]), ids), [positions.length]);
 }
 
-/** Mean negative log-likelihood of `targets` (one per row) under `logits` `[rows, classes]`. */
-export function crossEntropy(logits: Tensor, targets: ArrayLike<number>): Tensor {
+/**
+ * Mean negative log-likelihood of `targets` (one per row) under `logits` `[rows, classes]`. With `smoothing`, that share of each
+ * target is spread evenly over all classes (Szegedy et al. 2016).
+ */
+export function crossEntropy(logits: Tensor, targets: ArrayLike<number>, smoothing = 0): Tensor {
   const [rows, classes] = logits.shape;
   if (targets.length !== rows) throw new RangeError(`crossEntropy: ${rows} rows of logits, ${targets.length} targets`);
   const positions = Int32Array.from(targets, (target, row) => {
@@ -34,5 +37,8 @@ export function crossEntropy(logits: Tensor, targets: ArrayLike<number>): Tensor
       throw new RangeError(`crossEntropy: target ${target} of ${classes} classes`);
     return row * classes + target;
   });
-  return neg(mean(pick(logSoftmax(logits), positions)));
+  const likelihoods = logSoftmax(logits);
+  const hard = neg(mean(pick(likelihoods, positions)));
+  if (smoothing === 0) return hard;
+  return sub(mul(hard, 1 - smoothing), mul(mean(likelihoods), smoothing));
 }

@@ -1,0 +1,15 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { beforeAll, expect, it } from 'vitest';
+import { build, root } from '../tests/command.js';
+
+beforeAll(build, 300_000);
+
+it('the example of RigL learns glyphs far above chance', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['examples/dist/rigl.js', '1000', '4'], { cwd: root });
+  const right = [...stdout.matchAll(/([\d.]+) % of unseen/g)].map(([, share]) => Number(share));
+  expect(right).toHaveLength(4);
+  // One in twenty is chance.
+  expect(right[3]).toBeGreaterThan(20);
+  expect(stdout).toMatch(/rewirings, 4 epochs/);
+});

@@ -1,0 +1,171 @@
+import { type Command, Option } from 'commander';
+import {
+  em,
+  InputError,
+  type Learned,
+  meanLogLikelihood,
+  type ProbabilisticCircuit,
+  type Table,
+  trainByGradient,
+} from 'filigree';
+import { startEngine, writeFileAtomic } from 'filigree/node';
+import { allowRelaxedSimd } from './engine.js';
+import { choice, numberFrom, type TalkOptions, wholeNumber } from './options.js';
+import { circuitBytes, openTable } from './pc-files.js';
+import type { Session } from './session.js';
+import { count } from './table.js';
+
+/** How weights are learned: shared by the commands that do. */
+export interface FitOptions extends TalkOptions {
+  valid?: string;
+  test?: string;
+  limit?: number;
+  method: 'em' | 'adam';
+  epochs: number;
+  batch: number;
+  step: [number, number];
+  lr: number;
+  pseudocount: number;
+  momentum: number;
+  softness: number;
+  patience: number;
+  seed: number;
+  threads?: number;
+  out?: string;
+}
+
+/** A parser of two numbers parted by a comma. */
+function pair(flag: string): (text: string) => [number, number] {
+  const each = numberFrom(flag, 0);
+  return (text) => {
+    const parts = text.split(',').map(each);
+    if (parts.length === 1) return [parts[0], parts[0]];
+    if (parts.length === 2 && parts.every((x) => x <= 1)) return [parts[0], parts[1]];
+    throw new InputError(`${flag} must be two numbers up to 1, such as 1,0.05.`);
+  };
+}
+
+export function addFitOptions(command: Command, epochs: number): Command {
+  const whole = (flag: string, text: string, least: number, value?: number): Option => {
+    const option = new Option(`${flag} <n>`, text).argParser(wholeNumber(flag, least));
+    return value === undefined ? option : option.default(value);
+  };
+  const real = (flag: string, text: string, value: number): Option =>
+    new Option(`${flag} <x>`, text).argParser(numberFrom(flag, 0)).default(value);
+  return command
+    .option('--valid <file>', 'rows that decide when to stop')
+    .option('--test <file>', 'rows to measure on')
+    .addOption(whole('--limit', 'use the first rows of the training table only', 1))
+    .addOption(
+      new Option('--method <name>', 'em, or adam on the gradients')
+        .argParser(choice('--method', ['em', 'adam']))
+        .default('em'),
+    )
+    .addOption(whole('--epochs', 'passes over the rows', 0, epochs))
+    .addOption(whole('--batch', 'rows per step', 1, 512))
+    .addOption(
+      new Option('--step <first,last>', 'step size of EM at the first and the last epoch')
+        .argParser(pair('--step'))
+        .default([1, 0.05], '1,0.05'),
+    )
+    .addOption(real('--lr', 'learning rate of adam', 0.05))
+    .addOption(real('--pseudocount', 'added to the counts of each sum', 0.05))
+    .addOption(real('--momentum', 'share of the counts that EM keeps from step to step', 0))
+    .addOption(real('--softness', 'chance that a training cell is another value than it says', 0))
+    .addOption(whole('--patience', 'epochs without gain on --valid before stopping', 1, 5))
+    .addOption(whole('--seed', 'decides first weights and the order of rows', 0, 0))
+    .addOption(new Option('--threads <n>', 'threads (default: all cores)').argParser(wholeNumber('--threads', 1, 256)))
+    .option('--out <file>', 'where to write the circuit: .jpc or .fpc; after every epoch, so that nothing is lost');
+}
+
+export interface FitTables {
+  readonly train: Table;
+  readonly valid: Table | undefined;
+  readonly test: Table | undefined;
+  readonly all: readonly Table[];
+}
+
+/** Opens the tables and checks that they belong together. */
+export async function openTables(path: string, options: FitOptions): Promise<FitTables> {
+  const train = await openTable(path, options.limit);
+  const valid = options.valid === undefined ? undefined : await openTable(options.valid);
+  const test = options.test === undefined ? undefined : await openTable(options.test);
+  const all = [train, valid, test].filter((table) => table !== undefined);
+  if (all.some((table) => table.columns !== train.columns)) {
+    throw new InputError('the training, validation and test rows do not have equally many columns.');
+  }
+  return { train, valid, test, all };
+}
+
+export function startFitEngine(options: { threads?: number }): void {
+  allowRelaxedSimd();
+  startEngine({ threads: options.threads });
+}
+
+/** Milliseconds between two writings of the circuit so far. */
+const keepEvery = 10_000;
+
+/** Learns the weights, keeping the best circuit so far in `--out`. */
+export async function fit(
+  start: ProbabilisticCircuit,
+  { train, valid }: FitTables,
+  options: FitOptions,
+  session: Session,
+  what = 'learning',
+): Promise<ProbabilisticCircuit> {
+  if (options.epochs === 0) return start;
+  const { out, epochs, batch, pseudocount, step, momentum, softness, patience, seed, lr } = options;
+  let kept = performance.now();
+  let last: Learned | undefined;
+  const onEpoch = async (learned: Learned): Promise<void> => {
+    last = learned;
+    if (out === undefined || performance.now() - kept < keepEvery) return;
+    await writeFileAtomic(out, circuitBytes(out, learned.circuit));
+    kept = performance.now();
+  };
+  try {
+    const learned = await session.during(what, (progress) => {
+      const common = { ...progress, epochs, batchRows: batch, valid, patience, seed, onEpoch };
+      return options.method === 'adam'
+        ? trainByGradient(start, train, { ...common, lr })
+        : em(start, train, { ...common, step, pseudocount, momentum, softness });
+    });
+    return learned.circuit;
+  } catch (error) {
+    if (session.signal.aborted && out !== undefined && last) {
+      await writeFileAtomic(out, circuitBytes(out, last.circuit));
+      session.warn(
+        `stopped after ${last.epochs.length} epochs; ${out} has the circuit so far, --from ${out} goes on with it`,
+      );
+    }
+    throw error;
+  }
+}
+
+/** Mean log-likelihood of each table that there is. */
+export async function measure(
+  circuit: ProbabilisticCircuit,
+  { train, valid, test }: FitTables,
+  session: Session,
+): Promise<{ train: number; valid: number | null; test: number | null }> {
+  const mean = (table: Table): Promise<number> =>
+    session.during('measuring', ({ signal }) => meanLogLikelihood(circuit, table, { signal }));
+  return { train: await mean(train), valid: valid ? await mean(valid) : null, test: test ? await mean(test) : null };
+}
+
+/** Says a result to people. */
+export function sayMeasured(
+  result: { train: number; valid: number | null; test: number | null },
+  columns: number,
+  session: Session,
+): void {
+  for (const part of ['train', 'valid', 'test'] as const) {
+    const nats = result[part];
+    if (nats === null) continue;
+    session.say(
+      `${part.padEnd(6)}${nats.toFixed(4)} nats a row, ${(-nats / columns / Math.LN2).toFixed(4)} bits a column`,
+    );
+  }
+}
+
+export const edgeCount = (circuit: ProbabilisticCircuit): string => count(circuit.child.length);

@@ -1,0 +1,87 @@
+import type { Table } from '../data/index.js';
+import { type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
+import { type Learned, type LearnOptions, learn } from './em.js';
+import type { Parameters } from './evaluator.js';
+
+export interface GradientOptions extends LearnOptions {
+  /** Learning rate of Adam. */
+  readonly lr?: number;
+  readonly beta1?: number;
+  readonly beta2?: number;
+}
+
+/**
+ * Gradient training: Adam on the logits of every sum and every categorical input, θ = softmax(logits). The gradient of the mean
+ * log-likelihood by a logit is (F(n,c) - θ(n,c) F(n)) / rows, straight from the flows. Weights of zero stay zero; inputs of other kinds
+ * keep their parameters. Mostly slower than EM; kept for comparison and for what EM cannot express.
+ * Throws as `em` does.
+ */
+export async function trainByGradient(
+  circuit: ProbabilisticCircuit,
+  train: Table,
+  options: GradientOptions = {},
+): Promise<Learned> {
+  const { lr = 0.05, beta1 = 0.9, beta2 = 0.999 } = options;
+  const { kind, first } = circuit;
+  let adam: { edges: Adam; inputs: Adam } | undefined;
+  const settings = { lr, beta1, beta2 };
+  return learn(circuit, train, 'learning by gradients', { batchRows: 512, ...options }, (learner, selection) =>
+    learner.apply(train, selection, (now, sums, rows): Parameters => {
+      adam ??= { edges: new Adam(sums.edges.length, settings), inputs: new Adam(sums.inputs.length, settings) };
+      adam.edges.tick();
+      adam.inputs.tick();
+      const logWeight = now.logWeight.slice();
+      for (let unit = 0; unit < unitCount(circuit); unit++) {
+        if (kind[unit] !== sumKind) continue;
+        const [from, to] = [first[unit], first[unit + 1]];
+        adam.edges.climb(logWeight.subarray(from, to), sums.edges.subarray(from, to), from, rows);
+      }
+      const inputs = now.inputs.map((unit, i) => {
+        if (unit.kind !== 'categorical') return unit;
+        const logProbabilities = unit.logProbabilities.slice();
+        const [from, to] = [learner.statisticsAt[i], learner.statisticsAt[i + 1]];
+        adam!.inputs.climb(logProbabilities, sums.inputs.subarray(from, to), from, rows);
+        return { ...unit, logProbabilities };
+      });
+      return { logWeight, inputs };
+    }),
+  );
+}
+
+/** Kingma and Ba, 2015, upwards. */
+class Adam {
+  private readonly mean: Float64Array;
+  private readonly square: Float64Array;
+  private steps = 0;
+
+  constructor(
+    size: number,
+    private readonly options: { lr: number; beta1: number; beta2: number },
+  ) {
+    this.mean = new Float64Array(size);
+    this.square = new Float64Array(size);
+  }
+
+  tick(): void {
+    this.steps++;
+  }
+
+  /** Moves logarithms of shares in place, given their flows; `at` is where their moments stand. */
+  climb(logs: Float64Array, flows: Float64Array, at: number, rows: number): void {
+    const { lr, beta1, beta2 } = this.options;
+    const [correct1, correct2] = [1 - beta1 ** this.steps, 1 - beta2 ** this.steps];
+    let flow = 0;
+    for (const f of flows) flow += f;
+    let sum = 0;
+    for (let k = 0; k < logs.length; k++) {
+      if (logs[k] === Number.NEGATIVE_INFINITY) continue;
+      const slope = (flows[k] - Math.exp(logs[k]) * flow) / rows;
+      this.mean[at + k] = beta1 * this.mean[at + k] + (1 - beta1) * slope;
+      this.square[at + k] = beta2 * this.square[at + k] + (1 - beta2) * slope * slope;
+      logs[k] += (lr * this.mean[at + k]) / correct1 / (Math.sqrt(this.square[at + k] / correct2) + 1e-8);
+      sum += Math.exp(logs[k]);
+    }
+    const shift = Math.log(sum);
+    for (let k = 0; k < logs.length; k++) logs[k] -= shift;
+  }
+}

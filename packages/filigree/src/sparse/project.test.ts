@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { agree, devices, live, plans } from '../kernels/cpu/agree.testing.js';
+import type { Device, View } from '../kernels/device.js';
+import { createReferenceDevice } from '../kernels/reference.js';
+import { keptInRow, keptPerRow } from '../kernels/reference-sparse.js';
+import { add, matmul, mul, scope, setDefaultDevice, square, sub, sum, tensor, valueAndGrad } from '../tensor/index.js';
+import { nmMask, project, projectedLinear } from './project.js';
+import { numbers } from './random.testing.js';
+
+const reference = createReferenceDevice('f64');
+const before = setDefaultDevice(undefined);
+afterAll(() => {
+  setDefaultDevice(before);
+});
+
+const ratios = fc.constantFrom([1, 2], [2, 4], [1, 4], [2, 8], [3, 5], [1, 16], [4, 4], [1, 1]);
+const side = fc.oneof(fc.constantFrom(0, 1, 4, 17), fc.integer({ min: 1, max: 40 }));
+
+describe('the largest n of every m', () => {
+  it('are those of sorting by magnitude, with as large a share of what m does not divide', () => {
+    expect(keptInRow([1, -3, 2, 0, 5, -5, 5], 2, 4)).toEqual([1, 2, 4, 5]);
+    expect(keptInRow([0, 0, 0, 0, 0], 2, 4)).toEqual([0, 1, 4]);
+    expect(keptInRow([1, Number.NaN, Number.POSITIVE_INFINITY, 2], 1, 4)).toEqual([1]);
+    expect([keptPerRow(7, 2, 4), keptPerRow(5, 1, 4), keptPerRow(0, 1, 4)]).toEqual([4, 2, 0]);
+  });
+
+  it('are the same on every device, in any strides', () => {
+    const matrix = fc.tuple(side, side).chain((shape) => plans(shape, 'input'));
+    fc.assert(
+      fc.property(matrix, ratios, fc.boolean(), (w, [n, m], ties) => {
+        const [rows, cols] = w.shape;
+        const data = ties ? w.data.map((x) => Math.round(x / 3)) : w.data;
+        const size = rows * keptPerRow(cols, n, m);
+        const empty = (dtype: 'f32' | 'i32', shape: number[]) => ({
+          ...{ dtype, data: new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(0), offset: 0 },
+          ...{ shape, strides: shape.map((_, d) => shape.slice(d + 1).reduce((a, b) => a * b, 1)) },
+        });
+        const outputs = [empty('f32', [size]), empty('i32', [size]), empty('f32', [rows, cols])];
+        const call = (device: Device, [values, columns, mask, x]: View[]) => {
+          device.sparse?.selectNm(values, columns, x, n, m);
+          device.sparse?.maskNm(mask, x, n, m);
+        };
+        agree([...outputs, { ...w, data }], call);
+      }),
+      { numRuns: 120 },
+    );
+  });
+});
+
+describe('projectedLinear', () => {
+  it('multiplies with what is kept and hands its gradient to all of the weight', () => {
+    const shape = fc.record({ out: side, inputs: side, count: fc.constantFrom(0, 1, 4, 7, 33) });
+    fc.assert(
+      fc.property(shape, ratios, fc.boolean(), fc.constantFrom(0, 0.3), ({ out, inputs, count }, [n, m], own, pull) => {
+        for (const device of [reference, ...devices]) {
+          setDefaultDevice(device);
+          scope(() => {
+            // Constants are kept from their first use on.
+            const one = tensor([1]);
+            valueAndGrad(() => sum(square(one)), [one]);
+            for (const c of [0, 0.3, 2]) mul(c, one);
+            sub(1, one);
+          });
+          const used = 'engine' in device ? live(device as (typeof devices)[0]) : 0;
+          scope(() => {
+            const w = tensor(numbers(out * inputs, 1), [out, inputs]);
+            const x = tensor(numbers(count * inputs, 2), [count, inputs]);
+            const bias = tensor(numbers(out, 3), [out]);
+            const p = project(w, { kind: 'nm', n, m }, { backward: own ? 'own' : 'same' });
+            const loss = () => sum(square(projectedLinear(x, p, bias, { pull })));
+            const { value, gradients } = valueAndGrad(loss, [x, w, bias]);
+            const rows = Array.from({ length: out }, (_, i) => w.dataSync().slice(i * inputs, (i + 1) * inputs));
+            const forward = rows.flatMap((row) => {
+              const kept = keptInRow(row, n, m);
+              return Array.from(row, (_, j) => (kept.includes(j) ? 1 : 0));
+            });
+            const columns = Array.from({ length: inputs }, (_, j) =>
+              keptInRow(
+                rows.map((row) => row[j]),
+                n,
+                m,
+              ),
+            );
+            const other = forward.map((_, k) => (columns[k % inputs].includes(Math.floor(k / inputs)) ? 1 : 0));
+            const [M, B] = [forward, own ? other : forward].map((mask) => tensor(mask, [out, inputs]));
+            expect(p.mask().dataSync()).toEqual(M.dataSync());
+            const y = add(matmul(x, mul(w, M), { transposeB: true }), bias);
+            const g = mul(2, y);
+            const right = [
+              matmul(g, mul(w, B)),
+              add(matmul(g, x, { transposeA: true }), mul(pull, mul(sub(1, M), w))),
+              sum(g, 0),
+            ];
+            expect(value.dataSync()[0]).toBeCloseTo(sum(square(y)).dataSync()[0], 2);
+            right.forEach((tensor, k) => {
+              const data = tensor.dataSync();
+              const size = Math.max(1, ...Array.from(data, Math.abs));
+              const ours = gradients[k]!.dataSync();
+              expect(ours.length).toBe(data.length);
+              data.forEach((v, i) => {
+                expect(Math.abs(ours[i] - v), `gradient ${k}`).toBeLessThanOrEqual(1e-5 * size);
+              });
+            });
+          });
+          if ('engine' in device) expect(live(device as (typeof devices)[0])).toBe(used);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('selects again when told to', () => {
+    setDefaultDevice(reference);
+    const w = tensor([1, 2, 3, 4], [1, 4]);
+    const p = project(w, { kind: 'nm', n: 1, m: 2 });
+    const x = tensor([1, 1, 1, 1], [1, 4]);
+    expect([...projectedLinear(x, p).dataSync()]).toEqual([6]);
+    reference.write(w.view('test').buffer, 0, [5, 2, 3, 4]);
+    p.update();
+    expect([...projectedLinear(x, p).dataSync()]).toEqual([9]);
+    expect(p.macs).toEqual({ forward: 2, input: 4, weights: 4 });
+    expect([...nmMask(w, p.layout).dataSync()]).toEqual([1, 0, 0, 1]);
+    p.dispose();
+  });
+
+  it('says what does not fit', () => {
+    setDefaultDevice(reference);
+    const w = tensor([1, 2, 3, 4], [2, 2]);
+    expect(() => project(w, { kind: 'nm', n: 3, m: 2 })).toThrow('1 <= n <= m <= 32, got 3:2');
+    expect(() => project(tensor([1, 2]), { kind: 'nm', n: 1, m: 2 })).toThrow('a matrix [out, in], got [2]');
+    const p = project(w, { kind: 'nm', n: 1, m: 2 });
+    expect(() => projectedLinear(tensor([1, 2, 3], [1, 3]), p)).toThrow('needs inputs of 2 features, got [1,3]');
+    expect(() => projectedLinear(tensor([1, 2], [1, 2]), p, tensor([1]))).toThrow('needs a bias of 2, got [1]');
+  });
+});
