@@ -134,7 +134,9 @@ export async function openCircuit(id: string, params: Readonly<Record<string, st
     };
     setState({ open, opening: '' });
     await placeOpen();
-    if (circuit.kind === 'transformer') await openModelOf(open, params);
+    if (circuit.kind !== 'transformer') return;
+    if (circuit.level === 'edge') await openModelOf(open, params);
+    else setOpen({ modelNote: `Circuits of ${circuit.level}s are shown here; only circuits of edges are run.` }, id);
   } catch (error) {
     if (getState().opening === id) setState({ opening: '', open: null, problem: messageOf(error) });
     else if (getState().open?.id === id) setOpen({ modelNote: messageOf(error) }, id);
