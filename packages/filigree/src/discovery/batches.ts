@@ -55,7 +55,7 @@ export function planBatches(
       `One pair of ${longest} tokens needs about ${needed} MiB for its activations, and ${Math.floor(memory / 2 ** 20)} MiB are left for them; allow more (--memory).`,
     );
   }
-  const sorted = [...pairs].sort((a, b) => a.clean.length - b.clean.length || skipped(a) - skipped(b));
+  const sorted = [...pairs].sort(byLength(skipped));
   const fits = (length: number, count: number, lines: number): boolean => bytesAt(length, lines) * count <= memory;
   const parts = cutPairs(sorted, skipped, (length, count) => fits(length, count, points));
   return function* (line) {
@@ -67,8 +67,14 @@ export function planBatches(
   };
 }
 
+/** The order in which pairs go together: shorter ones first, of equal ones those that skip less. */
+export const byLength =
+  (skipped: (pair: Pair) => number) =>
+  (a: Pair, b: Pair): number =>
+    a.clean.length - b.clean.length || skipped(a) - skipped(b);
+
 /** Runs of pairs that fit, or single pairs, such that the positions run are fewest; `length` is that of a part's padded rows. */
-function cutPairs(
+export function cutPairs(
   sorted: readonly Pair[],
   skipped: (pair: Pair) => number,
   fits: (length: number, count: number) => boolean,

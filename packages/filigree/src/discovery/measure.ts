@@ -2,7 +2,7 @@ import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
 import { at, noGrad, scope, type Tensor } from '../tensor/index.js';
 import { type Ablation, patchAblation } from './ablation.js';
-import { defaultMemory, type Progress } from './batches.js';
+import { byLength, cutPairs, defaultMemory, type Progress } from './batches.js';
 import type { EdgeGraph } from './graph.js';
 import { type MetricName, metric } from './metric.js';
 import { type Batch, runSources, sharedTokens, sharingBatch } from './sources.js';
@@ -41,10 +41,9 @@ export async function measureRuns<C>(
     corrupt: new Float64Array(pairs.length),
     circuits: circuits.map(() => new Float64Array(pairs.length)),
   };
-  const shared = pairs.map(sharedTokens);
-  const order = [...pairs.keys()].sort(
-    (a, b) => pairs[a].clean.length - pairs[b].clean.length || shared[a] - shared[b],
-  );
+  const skipped = ablation.kind === 'patch' ? sharedTokens : () => 0;
+  const compare = byLength(skipped);
+  const order = [...pairs.keys()].sort((a, b) => compare(pairs[a], pairs[b]));
   const { layers, heads, width, mlpWidth, vocabulary } = model.config;
   // Measured: a split run keeps about 18 copies of every head's stream and 8 of the MLP's features in each layer until it ends.
   const perPosition = (length: number): number =>
@@ -52,16 +51,12 @@ export async function measureRuns<C>(
   const bytes = (length: number): number => 4 * (length * perPosition(length) + vocabulary * 4);
   const total = pairs.length * circuits.length;
   let done = 0;
-  for (let start = 0; start < order.length; ) {
-    let end = start + 1;
-    const fits = (n: number): boolean => bytes(pairs[order[n]].clean.length) * (n + 1 - start) * 2 <= memory;
-    while (end < order.length && fits(end)) end++;
-    const part = order.slice(start, end);
-    const batch = sharingBatch(
-      model,
-      part.map((i) => pairs[i]),
-      ablation,
-    );
+  let start = 0;
+  const sorted = order.map((i) => pairs[i]);
+  for (const { pairs: together, length } of cutPairs(sorted, skipped, (n, count) => bytes(n) * count * 2 <= memory)) {
+    const part = order.slice(start, start + together.length);
+    start += together.length;
+    const batch = sharingBatch(model, together, ablation);
     const { clean, corrupt, cut } = scope(() => {
       const clean = runSources(model, graph, batch.clean, batch.last, batch);
       const corrupt = runSources(model, graph, batch.corrupt, batch.last, batch);
@@ -77,7 +72,7 @@ export async function measureRuns<C>(
     };
     await store(clean, result.clean);
     await store(corrupt, result.corrupt);
-    const each = bytes(pairs[part[part.length - 1]].clean.length) * part.length;
+    const each = bytes(length) * part.length;
     const atOnce = Math.max(1, Math.min(16, Math.floor(memory / each)));
     for (let c = 0; c < circuits.length; c += atOnce) {
       options.signal?.throwIfAborted();
@@ -93,7 +88,6 @@ export async function measureRuns<C>(
       options.onProgress?.({ done, total, unit: 'runs' });
     }
     for (const t of [clean, corrupt, cut, batch.past]) t?.dispose();
-    start = end;
   }
   return result;
 }
