@@ -14,7 +14,7 @@ const layers = 12;
 const heads = 12;
 /** Edges that are laid out and dragged. */
 const dragged = 5000;
-const frames = Number(process.env.FRAMES ?? 120);
+const frames = 120;
 
 /** What counts as script and layout in a trace. */
 const counted = new Set([
@@ -203,11 +203,6 @@ async function traced(browser, page, work) {
     if (task.ts < end) continue;
     end = task.ts + task.dur;
     outer.push(task);
-  }
-  if (process.env.BREAKDOWN) {
-    const by = {};
-    for (const t of tasks) by[t.name] = (by[t.name] ?? 0) + (t.tdur ?? t.dur) / 1000 / starts.length;
-    console.error(by);
   }
   const busy = starts.map((from, i) => {
     const to = starts[i + 1] ?? Number.POSITIVE_INFINITY;

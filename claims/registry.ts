@@ -3,6 +3,7 @@ import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
 import { atlasClaim } from './probabilistic/atlas.js';
 import { compressionClaim } from './probabilistic/compression.js';
+import { sparsePcClaim } from './probabilistic/sparse-pc.js';
 import { tdiClaim } from './probabilistic/tdi.js';
 import { nervaClaim } from './sparse/nerva.js';
 import { pixelflyClaim } from './sparse/pixelfly.js';
@@ -35,6 +36,7 @@ export const claims: readonly Claim[] = [
   bdwpClaim,
   sketchingPaiClaim,
   quickSelectionClaim,
+  sparsePcClaim,
   atlasClaim,
   tdiClaim,
   compressionClaim,

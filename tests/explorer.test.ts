@@ -393,12 +393,13 @@ describe.skipIf(!there)('the explorer', () => {
   });
 
   it.each([360, 800])('fits into %i px, in light and dark', async (width) => {
-    for (const [place, ready] of [
+    const places = [
       ['', '.items li'],
       [`${pronoun}?node=10`, '.node-panel .neurons li'],
       ['distribution/examples%2Fgarden.jpc?e=5=1', '.graph .edge'],
       ['compare/examples%2Fpronoun.circuit.json/examples%2Fquote.circuit.json', '.graph .edge'],
-    ] as const) {
+    ] as const;
+    for (const [place, ready] of width === 360 ? places : places.slice(1, 2)) {
       const colorScheme = width === 360 ? 'dark' : 'light';
       await visit(
         place,

@@ -137,6 +137,25 @@ describe('pc', () => {
       expect(classes).toEqual({ rows: 3, accuracy: close(1 / 3), classes: [0, 1, 1] });
     }));
 
+  it('learns from CSV with names, words, real numbers and missing cells, and remembers the words', () =>
+    withFiles(async (at) => {
+      const rows = Array.from(
+        { length: 120 },
+        (_, i) => `${i % 3 ? 'red' : 'blue'},${i % 7 ? (i % 3 ? 2.5 : -1) + (i % 5) / 9 : ''},${i % 2}`,
+      );
+      writeFileSync(at('t.csv'), `colour,size,n\n${rows.join('\n')}\n`);
+      await json('pc', 'learn', at('t.csv'), '--latents', '2', '--epochs', '20', '--out', at('t.fpc'));
+      writeFileSync(at('u.csv'), 'colour,size,n\nred,2.7,1\nblue,-0.9,0\n');
+      const classes = await json('pc', 'classify', at('t.fpc'), '--data', at('u.csv'), '--class', '1');
+      expect(classes).toEqual({ rows: 2, accuracy: 1, classes: [1, 0] });
+      writeFileSync(at('v.csv'), 'colour,size,n\ngreen,2.7,1\nred,1,1\n');
+      const ran = await filigree('pc', 'loglik', at('t.fpc'), '--data', at('v.csv'));
+      expect([ran.code, ran.stderr]).toEqual([
+        2,
+        expect.stringContaining('row 1, column 1: "green" is none of "blue", "red"'),
+      ]);
+    }));
+
   it('compresses any file and gives it back, with the circuit beside it or inside', () =>
     withFiles(async (at) => {
       const rows = Array.from({ length: 300 }, (_, i) => ((i * 7) % 10 < 3 ? '1,1' : '0,0')).join('\n');

@@ -13,7 +13,7 @@ import {
 } from 'filigree';
 import { type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
 
-const circuits = { smoke: 10, quick: 60, full: 200 } as const;
+const circuits = { smoke: 5, quick: 60, full: 200 } as const;
 const variables = 6;
 
 /** A normalised diagram that decides its variables in their order and shares units: first in, and deterministic in, every prefix. */

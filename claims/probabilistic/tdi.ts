@@ -21,6 +21,10 @@ const classes = 10;
 /** Degrees by which pictures are turned. */
 const turns = [0, 15, 30, 45, 60, 75, 90];
 
+/** What sets this apart from the paper's experiment. */
+const untuned =
+  'the circuit is learned by EM, without dropout; the authors train the classes apart by gradients, with dropout';
+
 const plans = {
   smoke: { masks: 0, seeds: 1, train: 0, test: 0, sums: 0, repetitions: 0, epochs: 0 },
   quick: { masks: 20_000, seeds: 1, train: 400, test: 60, sums: 6, repetitions: 2, epochs: 6 },
@@ -31,26 +35,26 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
   const { size: scale, seed } = options;
   const plan = plans[scale];
   const rows: Row[] = [];
-  const stages = new Stages(options, 1 + (plan.masks > 0 ? plan.seeds : 0) + (plan.train > 0 ? 2 : 0));
-  await stages.run(async () => {
-    const circuit = binaryTree(4, 2, seed);
-    const row = [0, 1, 1, 0];
-    const truth = exact(circuit, row, dropout);
-    const { logMean, relativeDeviation } = await dropoutMoments(
-      circuit,
-      { rows: 1, columns: 4, values: Float64Array.from(row) },
-      { dropout },
-    );
-    const error = Math.max(
-      Math.abs(Math.exp(logMean[0]) / truth.mean - 1),
-      Math.abs(relativeDeviation[0] / truth.relative - 1),
-    );
-    rows.push({ setting: 'every mask of 8 edges', method: 'full covariance', figures: { error }, seed });
-  });
+  const small = 3;
+  const stages = new Stages(options, small + (plan.masks > 0 ? plan.seeds : 0) + (plan.train > 0 ? 2 : 0));
+  for (let s = 0; s < small; s++) rows.push(await stages.run(() => exactRow(seed + s)));
   for (let s = 0; plan.masks > 0 && s < plan.seeds; s++)
     rows.push(...(await stages.run(() => treeRows(seed + s, plan.masks))));
   if (plan.train > 0) rows.push(...(await strokeRows(plan, seed, stages)));
   return rows;
+}
+
+/** A tree that is small enough for every mask. */
+async function exactRow(seed: number): Promise<Row> {
+  const circuit = binaryTree(4, 2, seed);
+  const row = Float64Array.of(0, 1, 1, 0);
+  const truth = exact(circuit, row, dropout);
+  const found = await dropoutMoments(circuit, { rows: 1, columns: 4, values: row }, { dropout });
+  const error = Math.max(
+    Math.abs(Math.exp(found.logMean[0]) / truth.mean - 1),
+    Math.abs(found.relativeDeviation[0] / truth.relative - 1),
+  );
+  return { setting: 'every mask of 8 edges', method: 'full covariance', figures: { error }, seed };
 }
 
 async function treeRows(seed: number, masks: number): Promise<Row[]> {
@@ -78,6 +82,9 @@ interface Scores {
   readonly deviation: Float64Array;
   readonly confidence: Float64Array;
   readonly likelihood: Float64Array;
+  /** Entropy of the mean of the class probabilities, and the deviation of the likelihood divided by its mean. */
+  readonly entropy: Float64Array;
+  readonly spread: Float64Array;
   readonly right: number;
 }
 
@@ -114,6 +121,8 @@ async function strokeRows(plan: (typeof plans)[keyof typeof plans], seed: number
       const odd = await score(data);
       for (const [method, key] of [
         ['TDI deviation', 'deviation'],
+        ['TDI entropy', 'entropy'],
+        ['TDI deviation of the likelihood', 'spread'],
         ['largest probability', 'confidence'],
         ['log-likelihood', 'likelihood'],
       ] as const) {
@@ -122,7 +131,8 @@ async function strokeRows(plan: (typeof plans)[keyof typeof plans], seed: number
           method,
           figures: { AUROC: auroc(usual[key], odd[key]) },
           seed,
-          baseline: key !== 'deviation',
+          baseline: key === 'confidence' || key === 'likelihood',
+          note: untuned,
         });
       }
     }
@@ -164,7 +174,10 @@ async function scoresOf(circuit: ProbabilisticCircuit, table: Table, labels: Int
   const { mean, deviation } = await dropoutClasses(circuit, table, variable, { dropout });
   const plain = await dropoutClasses(circuit, table, variable, { dropout: 0 });
   const logs = await logLikelihood(circuit, table, { marginalise: [variable] });
+  const { relativeDeviation: spread } = await dropoutMoments(circuit, table, { dropout, marginalise: [variable] });
   const scores = {
+    spread,
+    entropy: new Float64Array(table.rows),
     deviation: new Float64Array(table.rows),
     confidence: new Float64Array(table.rows),
     likelihood: logs.map((x) => -x),
@@ -177,6 +190,10 @@ async function scoresOf(circuit: ProbabilisticCircuit, table: Table, labels: Int
       return k;
     };
     scores.deviation[r] = deviation[r * classes + best(mean)];
+    for (let y = 0; y < classes; y++) {
+      const p = mean[r * classes + y];
+      if (p > 0) scores.entropy[r] -= p * Math.log(p);
+    }
     const winner = best(plain.mean);
     scores.confidence[r] = -plain.mean[r * classes + winner];
     if (winner === labels[r]) right++;
@@ -239,15 +256,17 @@ export const tdiClaim: Claim = {
   says: 'The mean and variance of Monte Carlo dropout on the edges of sums follow in closed form, in one pass, and tell a circuit what it does not know.',
   measure,
   holds: (rows) => {
-    const small = rows.find((r) => r.setting.startsWith('every mask'));
-    const exactness: Check[] = small
-      ? [
-          {
-            ok: small.figures['error'] < 1e-10,
-            text: `mean and deviation equal those over every mask to ${small.figures['error'].toExponential(0)} (asked: 1e-10)`,
-          },
-        ]
-      : [];
+    const errors = rows.filter((r) => r.setting.startsWith('every mask')).map((r) => r.figures['error']);
+    const error = Math.max(...errors);
+    const exactness: Check[] =
+      errors.length > 0
+        ? [
+            {
+              ok: error < 1e-10,
+              text: `mean and deviation equal those over every mask to ${error.toExponential(0)} (asked: 1e-10)`,
+            },
+          ]
+        : [];
     return verdict([...exactness, ...treeChecks(rows), ...strokeChecks(rows)]);
   },
 };

@@ -32,6 +32,9 @@ export interface PageFacts {
 
 export const labelOf = (method: Method): string => (method === 'eap-ig' ? `eap-ig (inputs, ${usualSteps})` : method);
 
+/** Methods by their colours, the same in every plot. */
+const coloured: readonly Method[] = methods.filter((method) => method !== 'random');
+
 const about: Record<Method, string> = {
   exact: 'every edge cut on its own: the truth that the estimates are of',
   eap: 'one gradient, on the clean prompt',
@@ -83,6 +86,7 @@ export function linesOf(cells: readonly Cell[]): NamedCurve[] {
     name: labelOf(method),
     sizes,
     faithfulness: faithfulness.map(({ mean }) => mean),
+    hue: coloured.indexOf(method),
     control: method === 'random',
   }));
 }

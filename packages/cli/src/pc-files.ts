@@ -10,6 +10,7 @@ import {
   readCircuitTensors,
   readIdx,
   readJpc,
+  readMixedTable,
   readNnf,
   readPsdd,
   readSdd,
@@ -79,12 +80,25 @@ export function circuitBytes(
   return path.toLowerCase().endsWith('.fpc') ? writeCircuitFile(circuit, notes) : writeJpc(circuit);
 }
 
-/** Opens a table of numbers: text, or IDX images of which every pixel is a column; either may be gzip. */
-export async function openTable(path: string, limit?: number): Promise<Table> {
+/**
+ * Opens a table: text of numbers, CSV of mixed types where the name ends in .csv, or IDX images of which every pixel is a column; all
+ * may be gzip.
+ * @param like the circuit or table whose words stand for the same numbers, and whose first line was of the same sort
+ */
+export async function openTable(
+  path: string,
+  limit?: number,
+  like?: Pick<Table, 'names' | 'categories'>,
+): Promise<Table> {
   const bytes = await readUnpacked(path);
   if (isIdx(bytes)) return idxTable(await readIdx(bytes, path), path, limit);
-  return readTable(new TextDecoder().decode(bytes), path, limit);
+  const text = new TextDecoder().decode(bytes);
+  if (/\.csv(\.gz)?$/i.test(path)) return readMixedTable(text, path, { limit, categories: like?.categories });
+  return readTable(text, path, limit);
 }
+
+/** What a circuit's file should tell of the table that it was learned on. */
+export const notesOf = ({ names, categories }: Table): CircuitNotes => ({ names, categories });
 
 /** A parser of variables from 1, parted by commas; gives them from 0. */
 export function variableList(flag: string): (text: string) => number[] {

@@ -11,7 +11,7 @@ import {
 import { startEngine, writeFileAtomic } from 'filigree/node';
 import { allowRelaxedSimd } from './engine.js';
 import { choice, numberFrom, type TalkOptions, wholeNumber } from './options.js';
-import { circuitBytes, openTable } from './pc-files.js';
+import { circuitBytes, notesOf, openTable } from './pc-files.js';
 import type { Session } from './session.js';
 import { count } from './table.js';
 
@@ -88,8 +88,8 @@ export interface FitTables {
 /** Opens the tables and checks that they belong together. */
 export async function openTables(path: string, options: FitOptions): Promise<FitTables> {
   const train = await openTable(path, options.limit);
-  const valid = options.valid === undefined ? undefined : await openTable(options.valid);
-  const test = options.test === undefined ? undefined : await openTable(options.test);
+  const valid = options.valid === undefined ? undefined : await openTable(options.valid, undefined, train);
+  const test = options.test === undefined ? undefined : await openTable(options.test, undefined, train);
   const all = [train, valid, test].filter((table) => table !== undefined);
   if (all.some((table) => table.columns !== train.columns)) {
     throw new InputError('the training, validation and test rows do not have equally many columns.');
@@ -120,7 +120,7 @@ export async function fit(
   const onEpoch = async (learned: Learned): Promise<void> => {
     last = learned;
     if (out === undefined || performance.now() - kept < keepEvery) return;
-    await writeFileAtomic(out, circuitBytes(out, learned.circuit));
+    await writeFileAtomic(out, circuitBytes(out, learned.circuit, notesOf(train)));
     kept = performance.now();
   };
   try {
@@ -133,7 +133,7 @@ export async function fit(
     return learned.circuit;
   } catch (error) {
     if (session.signal.aborted && out !== undefined && last) {
-      await writeFileAtomic(out, circuitBytes(out, last.circuit));
+      await writeFileAtomic(out, circuitBytes(out, last.circuit, notesOf(train)));
       session.warn(
         `stopped after ${last.epochs.length} epochs; ${out} has the circuit so far, --from ${out} goes on with it`,
       );

@@ -71,9 +71,13 @@ export function shapeParser(text: string): [number, number] {
   throw new InputError(`--shape must be HEIGHTxWIDTH, such as 28x28, not ${JSON.stringify(text.slice(0, 40))}.`);
 }
 
-/** Number of values of each column in all tables, at least two. Throws InputError for cells that are no whole numbers from 0. */
-export function statesOf(tables: readonly Table[]): number[] {
+/**
+ * Number of values of each column in all tables, at least two; 0 for real columns of CSV, where the structure has real variables.
+ * Throws InputError for other cells that are no whole numbers from 0.
+ */
+export function statesOf(tables: readonly Table[], real = false): number[] {
   const states = new Array<number>(tables[0].columns).fill(2);
+  if (real && tables[0].categories) return mixedStates(tables);
   for (const { values, columns } of tables) {
     values.forEach((x, i) => {
       if (Number.isNaN(x)) return;
@@ -85,4 +89,19 @@ export function statesOf(tables: readonly Table[]): number[] {
     });
   }
   return states;
+}
+
+function mixedStates(tables: readonly Table[]): number[] {
+  return Array.from({ length: tables[0].columns }, (_, c) => {
+    let most = Math.max(1, (tables[0].categories?.[c]?.length ?? 0) - 1);
+    for (const { values, rows, columns } of tables) {
+      for (let r = 0; r < rows; r++) {
+        const x = values[r * columns + c];
+        if (Number.isNaN(x)) continue;
+        if (!(Number.isInteger(x) && x >= 0 && x < 2 ** 10)) return 0;
+        most = Math.max(most, x);
+      }
+    }
+    return most + 1;
+  });
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
-import { takeFiles } from './state/open.js';
 import { setState, setTheme, type Theme, useStore } from './state/store.js';
+import { takeFiles } from './state/take.js';
 import { CircuitView } from './views/circuit.js';
 import { CompareView } from './views/compare.js';
 import { DistributionView } from './views/distribution.js';

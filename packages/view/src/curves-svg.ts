@@ -7,6 +7,8 @@ export interface NamedCurve {
   readonly name: string;
   readonly sizes: readonly number[];
   readonly faithfulness: readonly number[];
+  /** Which colour it has, from 0, so that it is the same in several drawings; its place among the lines unless given. */
+  readonly hue?: number;
   /** Drawn grey and dashed, as what others are compared with. */
   readonly control?: boolean;
 }
@@ -60,9 +62,9 @@ export function curvesSvg(curves: readonly NamedCurve[], options: CurvesSvgOptio
   const columns = curves.map(({ sizes, faithfulness }) => ({ sizes, values: faithfulness }));
   const frame = plotFrame(columns, width - keyWidth, height - titleHeight);
   let hue = 0;
-  const classes = curves.map(({ control }) => {
+  const classes = curves.map(({ control, hue: wanted }) => {
     if (control) return 'control';
-    const own = hue++;
+    const own = wanted ?? hue++;
     return `hue-${own % hues.light.length}${own >= hues.light.length ? ' again' : ''}`;
   });
   const lines = curves.map(({ name, sizes, faithfulness }, c) => {

@@ -137,7 +137,9 @@ export function portOffset(node: PlacedNode, port: string): number {
   return i < 0 ? 0 : ((i + 0.5) / node.ports.length - 0.5) * (node.width - 8);
 }
 
-function isEnd({ nodes }: Circuit, n: number): boolean {
+/** Whether a node is where all of a circuit starts or ends; a probabilistic circuit has inputs at every depth. */
+function isEnd({ kind, nodes }: Circuit, n: number): boolean {
+  if (kind === 'probabilistic') return false;
   return nodes.kind[n] === 'input' || nodes.kind[n] === 'logits';
 }
 

@@ -106,11 +106,15 @@ export function plainLayout(circuit: Circuit, options: PlainLayoutOptions): Layo
 
 const short = (text: string): string => cut(text, 18);
 
-/** From the top of the source to the bottom of the target; an edge inside a row or downwards bows to the side. */
+/** How far a line bows that would else run behind the boxes between its ends. */
+const bow = 52;
+
+/** From the top of the source to the bottom of the target; one that passes rows straight above its source bows to the side. */
 function line(x1: number, y1: number, x2: number, y2: number): string {
   const [from, to] = [y1 - height / 2, y2 + height / 2];
   const bend = Math.max(18, Math.abs(from - to) / 2);
-  return `M${px(x1)},${px(from)}C${px(x1)},${px(from - bend)} ${px(x2)},${px(to + bend)} ${px(x2)},${px(to)}`;
+  const side = Math.abs(from - to) > height + rowGap && Math.abs(x1 - x2) < bow / 2 ? bow : 0;
+  return `M${px(x1)},${px(from)}C${px(x1 + side)},${px(from - bend)} ${px(x2 + side)},${px(to + bend)} ${px(x2)},${px(to)}`;
 }
 
 function neighboursOf({ edges }: Circuit, drawn: readonly number[]): Map<number, number[]> {

@@ -61,7 +61,7 @@ export function addPcAsk(group: Command, run: Run): void {
 
 async function classify(path: string, options: ClassifyOptions, session: Session): Promise<void> {
   const circuit = await openCircuit(path, options.vtree);
-  const rows = await openTable(options.data, options.limit);
+  const rows = await openTable(options.data, options.limit, circuit);
   const variable = options.class - 1;
   if (variable >= circuit.variables) {
     throw new InputError(`--class ${options.class}: the circuit's variables are 1 to ${circuit.variables}.`);

@@ -3,7 +3,7 @@ import { InputError } from 'filigree';
 import { writeFileAtomic } from 'filigree/node';
 import { addTalkOptions, choice, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { checkCircuitName, circuitBytes, openCircuit } from '../pc-files.js';
+import { checkCircuitName, circuitBytes, notesOf, openCircuit } from '../pc-files.js';
 import {
   addFitOptions,
   edgeCount,
@@ -17,7 +17,7 @@ import {
 import { type StructureOptions, shapeParser, statesOf, structures } from '../pc-structures.js';
 import type { Run, Session } from '../session.js';
 
-type LearnOptions = FitOptions & StructureOptions & { structure: string; from?: string };
+type LearnOptions = FitOptions & StructureOptions & { structure: string; from?: string; vtree?: string };
 
 export function addPcLearn(group: Command, run: Run): void {
   const names = Object.keys(structures);
@@ -33,6 +33,7 @@ export function addPcLearn(group: Command, run: Run): void {
     .argument('<train>', 'rows of values from 0, parted by commas or spaces, empty cells missing; or IDX images')
     .addOption(new Option('--structure <name>', list).argParser(choice('--structure', names)).default('hclt'))
     .option('--from <circuit>', 'go on with the weights of this circuit instead of a new structure')
+    .option('--vtree <file>', 'the .vtree of the circuit that --from names, to check it against')
     .addOption(whole('--latents', 'states of each hidden variable, units of each region', 16))
     .addOption(new Option('--shape <HxW>', 'of images, for pd and quad (default: square)').argParser(shapeParser))
     .addOption(whole('--split-step', 'pixels between cuts, for pd'))
@@ -51,14 +52,17 @@ Example:
 async function learn(path: string, options: LearnOptions, session: Session): Promise<void> {
   const { out } = options;
   checkCircuitName('--out', out);
+  if (options.vtree !== undefined && options.from === undefined) {
+    throw new InputError('--vtree goes with --from: new structures choose their own.');
+  }
   await checkOutputs({ '--out': out });
   startFitEngine(options);
   const tables = await openTables(path, options);
   const structure = structures[options.structure];
   const started = performance.now();
   let circuit = options.from
-    ? await openCircuit(options.from, undefined)
-    : structure.make(tables.train, statesOf(tables.all), options, session.signal);
+    ? await openCircuit(options.from, options.vtree)
+    : structure.make(tables.train, statesOf(tables.all, options.structure === 'hclt'), options, session.signal);
   if (circuit.variables !== tables.train.columns) {
     throw new InputError(
       `${options.from} has ${circuit.variables} variables, but the rows have ${tables.train.columns} columns.`,
@@ -67,7 +71,7 @@ async function learn(path: string, options: LearnOptions, session: Session): Pro
   if (options.from || !structure.done) circuit = await fit(circuit, tables, options, session);
   const seconds = (performance.now() - started) / 1000;
   const result = { ...(await measure(circuit, tables, session)), edges: circuit.child.length, seconds };
-  if (out !== undefined) await writeFileAtomic(out, circuitBytes(out, circuit));
+  if (out !== undefined) await writeFileAtomic(out, circuitBytes(out, circuit, notesOf(tables.train)));
   if (session.json) return session.print(result);
   sayMeasured(result, tables.train.columns, session);
   session.say(`edges ${edgeCount(circuit)}, learned in ${seconds.toFixed(1)} s`);

@@ -123,7 +123,7 @@ interface LoglikOptions extends CircuitOptions {
 
 async function loglik(path: string, options: LoglikOptions, session: Session): Promise<void> {
   const circuit = await openCircuit(path, options.vtree);
-  const table = await openTable(options.data, options.limit);
+  const table = await openTable(options.data, options.limit, circuit);
   const logs = await session.during('computing rows', (progress) =>
     logLikelihood(circuit, table, { ...progress, marginalise: options.marginalise }),
   );

@@ -13,18 +13,24 @@ export function addTasks(program: Command, run: Run): void {
 
 function list(session: Session): void {
   const known = tasks.map((task) => {
-    const { name, description, metric } = task;
-    return { name, description, metric, example: task.texts({ seed: 0, part: 'discovery' }).next().value };
+    const { name, description, metric, oneSided = false } = task;
+    return { name, description, metric, oneSided, example: task.texts({ seed: 0, part: 'discovery' }).next().value };
   });
   if (session.json) {
     session.print({ tasks: known });
     return;
   }
-  const lines = known.flatMap(({ name, description, metric, example: { clean, corrupt, answer, wrong } }) => [
+  const lines = known.flatMap(({ name, description, metric, oneSided, example: { clean, corrupt, answer, wrong } }) => [
     `${name}: ${description} (${metric})`,
-    `  clean    ${JSON.stringify(clean)} -> ${JSON.stringify(answer)}`,
-    `  corrupt  ${JSON.stringify(corrupt)} -> ${JSON.stringify(wrong)}`,
+    `  clean    ${JSON.stringify(clean)} -> ${shown(answer)}${oneSided ? `, not ${shown(wrong)}` : ''}`,
+    `  corrupt  ${JSON.stringify(corrupt)}${oneSided ? '' : ` -> ${shown(wrong)}`}`,
     '',
   ]);
   session.say(`${lines.join('\n')}\nOr give a JSONL file of pairs; filigree discover --help says how a row looks.`);
+}
+
+/** The answers, of a long list the first and the last. */
+function shown(answers: string | readonly string[]): string {
+  const list = [answers].flat().map((answer) => JSON.stringify(answer));
+  return list.length > 4 ? `${list[0]} .. ${list.at(-1)}` : list.join(' or ');
 }

@@ -1,8 +1,8 @@
 import {
   type Ablation,
   type AblationName,
-  attentionPatterns,
-  directLogits,
+  at,
+  type Batch,
   evaluateScores,
   fitPair,
   InputError,
@@ -10,15 +10,18 @@ import {
   makeAblation,
   makeBatch,
   measureCircuits,
+  metric,
   metricNames,
   noGrad,
   type Pair,
   runCircuits,
   runSources,
   Scope,
+  scope,
+  type Tensor,
 } from 'filigree';
 import { type Loaded, modelOf, needTokenizer, pairsOfTask } from './models.js';
-import type { Answer, Ask, CurveData, Got, Judged, NodeFacts, Question, Said } from './protocol.js';
+import type { Answer, Ask, CurveData, Got, Judged, Question, Said } from './protocol.js';
 import type { Working } from './worker.js';
 
 /** A circuit that the page asks about: where its edges lie in the table of the model's. */
@@ -50,7 +53,7 @@ export async function useCircuit({ model, key, circuit }: Ask<'useCircuit'>): Pr
   return { missing: graph.edges - places.length };
 }
 
-function usedOf(key: string): Used {
+export function usedOf(key: string): Used {
   const found = circuits.get(key);
   if (!found) throw new Error(`the circuit ${key} is not in use`);
   return found;
@@ -65,7 +68,7 @@ function edgeSet({ loaded, places }: Used, kept: Uint8Array): Uint8Array {
 }
 
 /** Pairs of a question. The reference set of an ablation is of the other part, so that nothing is learned from what is judged. */
-async function pairsOf(used: Used, { on, seed }: Question, part?: 'discovery' | 'evaluation'): Promise<Pair[]> {
+export async function pairsOf(used: Used, { on, seed }: Question, part?: 'discovery' | 'evaluation'): Promise<Pair[]> {
   if ('task' in on) return pairsOfTask(used.modelKey, on.task, on.count, part ?? on.part, seed);
   const { tokenizer, model } = used.loaded;
   return on.texts.map((text) => {
@@ -78,7 +81,12 @@ async function pairsOf(used: Used, { on, seed }: Question, part?: 'discovery' | 
 const ablations = new Map<string, Promise<Ablation>>();
 
 /** Counterfactuals by name, kept for the next question. */
-function ablationOf(used: Used, name: AblationName, pairs: readonly Pair[], working?: Working): Promise<Ablation> {
+export function ablationOf(
+  used: Used,
+  name: AblationName,
+  pairs: readonly Pair[],
+  working?: Working,
+): Promise<Ablation> {
   const key = JSON.stringify([used.modelKey, name, pairs.map(({ clean }) => clean)]);
   const found = ablations.get(key) ?? makeAblation(name, used.loaded.model, pairs, working);
   ablations.set(key, found);
@@ -167,7 +175,78 @@ function said(
   return { top: order.slice(0, shown).map(of), right: right.map(of), wrong: wrong.map(of) };
 }
 
-const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
+export const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** What a question needs that does not depend on the circuit, kept while the reader changes the circuit. */
+interface Prepared {
+  readonly state: Scope;
+  readonly batch: Batch;
+  readonly cut: Tensor;
+  readonly cleanLogits: Tensor;
+  readonly clean: number;
+  readonly corrupt: number;
+  readonly empty: number;
+}
+
+const prepared = new Map<string, Promise<Prepared>>();
+/** Questions that are kept, and most bytes that one may keep. */
+const mostPrepared = 3;
+const preparedBytes = 256 * 2 ** 20;
+
+/** The runs of a question on both prompts; undefined where they would take too much memory to be kept. */
+function prepare(
+  used: Used,
+  question: Question,
+  pairs: readonly Pair[],
+  ablation: Ablation,
+): Promise<Prepared> | undefined {
+  const { model, graph } = used.loaded;
+  const length = Math.max(...pairs.map(({ clean }) => clean.length));
+  if (3 * graph.sources.length * pairs.length * length * model.config.width * 4 > preparedBytes) return undefined;
+  const key = JSON.stringify([used.modelKey, question, pairs.map(({ clean }) => clean)]);
+  const found = prepared.get(key) ?? runBoth(used.loaded, metricOf(question.metric), pairs, ablation);
+  prepared.delete(key);
+  prepared.set(key, found);
+  found.catch(() => prepared.delete(key));
+  for (const [oldest, old] of prepared) {
+    if (prepared.size <= mostPrepared) break;
+    prepared.delete(oldest);
+    void old.then(({ state }) => state.dispose());
+  }
+  return found;
+}
+
+async function runBoth(
+  { model, graph }: Loaded,
+  name: MetricName,
+  pairs: readonly Pair[],
+  ablation: Ablation,
+): Promise<Prepared> {
+  const state = new Scope();
+  const batch = makeBatch(pairs);
+  const runs = state.run(() => ({
+    batch,
+    clean: runSources(model, graph, batch.clean, batch.last),
+    corrupt: runSources(model, graph, batch.corrupt, batch.last),
+  }));
+  const cut = state.run(() => noGrad(() => ablation.values(runs)));
+  const cleanLogits = runs.clean.logits;
+  const of = async (logits: Tensor): Promise<number> => {
+    const values = scope(() => noGrad(() => metric(name, logits, pairs, cleanLogits)));
+    const result = mean(Float64Array.from(await values.data()));
+    values.dispose();
+    return result;
+  };
+  const none = new Uint8Array(graph.tableSize);
+  const empty = scope(() => at(runCircuits(model, graph, batch, cut, [none]), 0, 0));
+  const result = {
+    clean: await of(cleanLogits),
+    corrupt: await of(runs.corrupt.logits),
+    empty: await of(empty),
+  };
+  empty.dispose();
+  return { state, batch, cut, cleanLogits, ...result };
+}
 
 export async function judge({ circuit, kept, question }: Ask<'judge'>, working: Working): Promise<Judged> {
   const start = performance.now();
@@ -175,26 +254,37 @@ export async function judge({ circuit, kept, question }: Ask<'judge'>, working: 
   const { model, graph } = used.loaded;
   const pairs = await pairsOf(used, question);
   const ablation = await ablationOf(used, question.ablation, await pairsOf(used, question, 'discovery'), working);
-  const sets = [edgeSet(used, kept), new Uint8Array(graph.tableSize)];
-  const measured = await measureCircuits(model, graph, pairs, sets, {
-    ...working,
-    metric: metricOf(question.metric),
-    ablation,
-  });
-  const [own, empty] = measured.circuits.map(mean);
-  const clean = mean(measured.clean);
+  const name = metricOf(question.metric);
+  const set = edgeSet(used, kept);
+  const ready = await prepare(used, question, pairs, ablation);
+  working.signal.throwIfAborted();
+  let figures: Pick<Judged, 'clean' | 'corrupt' | 'empty' | 'circuit'>;
+  if (ready) {
+    const values = scope(() =>
+      noGrad(() => {
+        const logits = runCircuits(model, graph, ready.batch, ready.cut, [set]);
+        return metric(name, at(logits, 0, 0), pairs, ready.cleanLogits);
+      }),
+    );
+    const own = mean(Float64Array.from(await values.data()));
+    values.dispose();
+    const { clean, corrupt, empty } = ready;
+    figures = { clean, corrupt, empty, circuit: own };
+  } else {
+    const sets = [set, new Uint8Array(graph.tableSize)];
+    const measured = await measureCircuits(model, graph, pairs, sets, { ...working, metric: name, ablation });
+    const [own, empty] = measured.circuits.map(mean);
+    figures = { clean: mean(measured.clean), corrupt: mean(measured.corrupt), empty, circuit: own };
+  }
   return {
     pairs: pairs.length,
-    clean,
-    corrupt: mean(measured.corrupt),
-    empty,
-    circuit: own,
-    faithfulness: (own - empty) / (clean - empty),
+    ...figures,
+    faithfulness: (figures.circuit - figures.empty) / (figures.clean - figures.empty),
     milliseconds: performance.now() - start,
   };
 }
 
-const metricOf = (name: string): MetricName => metricNames.find((metric) => metric === name) ?? 'logit-diff';
+export const metricOf = (name: string): MetricName => metricNames.find((metric) => metric === name) ?? 'logit-diff';
 
 export async function curve({ circuit, question, ranking }: Ask<'curve'>, working: Working): Promise<CurveData> {
   const used = usedOf(circuit);
@@ -233,89 +323,4 @@ export function curveData(evaluation: Awaited<ReturnType<typeof evaluateScores>>
     high: finite(interval.high),
     ...(random ? { random: finite(random.mean), randomLow: finite(random.low), randomHigh: finite(random.high) } : {}),
   };
-}
-
-/** Prompts on which a node's activity is shown, and neurons that are listed. */
-const promptCount = 6;
-const neuronCount = 8;
-
-export async function inspect(ask: Ask<'inspect'>, working: Working): Promise<NodeFacts> {
-  const { circuit, node, pair: text, question } = ask;
-  const used = usedOf(circuit);
-  const { model, graph, tokenizer } = used.loaded;
-  const pairs = await pairsOf(used, question);
-  const fitted = fitPair(text, needTokenizer(tokenizer), model.config.context);
-  const own = 'sort' in fitted ? pairs[0] : fitted;
-  const source = graph.sources.findIndex(({ name }) => name === node);
-  const ablation = await ablationOf(used, question.ablation, await pairsOf(used, question, 'discovery'), working);
-  const without = new Uint8Array(graph.tableSize);
-  for (const place of graph.places()) without[place] = graph.ends(place).source === source ? 0 : 1;
-  const sets = source < 0 ? [] : [without];
-  const measured = await measureCircuits(model, graph, pairs, sets, {
-    ...working,
-    metric: metricOf(question.metric),
-    ablation,
-  });
-  const whole = mean(measured.clean);
-  const effect = { whole, without: source < 0 ? whole : mean(measured.circuits[0]) };
-  if (source < 0) return { texts: [], largest: 0, ...effect };
-  const { kind, layer, head } = graph.sources[source];
-  const rows = [own, ...pairs.filter(({ clean }) => clean.join() !== own.clean.join())]
-    .slice(0, promptCount)
-    .map(({ clean }) => clean);
-  const site = kind === 'head' ? `blocks.${layer}.attn.result` : kind === 'mlp' ? `blocks.${layer}.mlp_out` : 'embed';
-  const texts: { tokens: string[]; values: number[] }[] = [];
-  for (const row of rows) {
-    working.signal.throwIfAborted();
-    const spelled = row.map((id) => needTokenizer(tokenizer).token(id));
-    texts.push({ tokens: spelled, values: await sizes(used.loaded, row, site, kind === 'head' ? head : -1) });
-  }
-  const largest = texts.reduce((most, { values }) => Math.max(most, ...values), 0);
-  const facts = { texts, largest, ...effect };
-  if (kind === 'head') {
-    const { heads, length, patterns } = await attentionPatterns(model, own.clean);
-    const at = (layer * heads + head) * length * length;
-    const direct = await directLogits(model, [own]);
-    return { ...facts, pattern: patterns.slice(at, at + length * length), direct: direct.head[layer * heads + head] };
-  }
-  if (kind === 'mlp') return { ...facts, ...(await neuronsOf(used.loaded, own, layer)) };
-  return facts;
-}
-
-/** Length of what a node writes at each position; `head` -1: the site is one vector a position. */
-async function sizes({ model }: Loaded, row: readonly number[], site: string, head: number): Promise<number[]> {
-  const state = new Scope();
-  try {
-    const run = state.run(() => noGrad(() => model.run([row], { sites: [site] })));
-    const data = await run.site(site).data();
-    const { heads, width } = model.config;
-    const [step, first] = head < 0 ? [width, 0] : [heads * width, head * width];
-    return row.map((_, t) => {
-      let sum = 0;
-      for (let i = 0; i < width; i++) sum += data[t * step + first + i] ** 2;
-      return Math.sqrt(sum);
-    });
-  } finally {
-    state.dispose();
-  }
-}
-
-async function neuronsOf({ model }: Loaded, pair: Pair, layer: number): Promise<Pick<NodeFacts, 'neurons' | 'direct'>> {
-  const { neuron, mlpWidth, mlpBias } = await directLogits(model, [pair]);
-  const own = neuron.subarray(layer * mlpWidth, (layer + 1) * mlpWidth);
-  const order = Array.from(own.keys()).sort((a, b) => Math.abs(own[b]) - Math.abs(own[a]));
-  const state = new Scope();
-  try {
-    const site = `blocks.${layer}.mlp.post`;
-    const run = state.run(() => noGrad(() => model.run([pair.clean], { sites: [site] })));
-    const data = await run.site(site).data();
-    const neurons = order.slice(0, neuronCount).map((n) => ({
-      neuron: n,
-      value: own[n],
-      activation: pair.clean.map((_, t) => data[t * mlpWidth + n]),
-    }));
-    return { neurons, direct: own.reduce((a, b) => a + b, mlpBias[layer]) };
-  } finally {
-    state.dispose();
-  }
 }

@@ -28,7 +28,8 @@ let threads = 0;
 /** Starts the engine at the first model, so that a page that only shows takes no threads. */
 function start(): void {
   if (threads > 0) return;
-  threads = self.crossOriginIsolated ? Math.max(1, Math.min(8, navigator.hardwareConcurrency)) : 1;
+  // One core is left for the page itself, which would stutter without.
+  threads = self.crossOriginIsolated ? Math.max(1, Math.min(8, navigator.hardwareConcurrency - 1)) : 1;
   startEngine({ threads });
 }
 

@@ -1,9 +1,10 @@
 import { InputError, MemoryError } from 'filigree';
 import 'filigree/browser';
-import { answers, curve, inspect, judge, useCircuit } from './ask.js';
+import { answers, curve, judge, useCircuit } from './ask.js';
 import { discover } from './discover.js';
 import { askDistribution } from './distribution.js';
 import { compare, readFile, write } from './files.js';
+import { inspect } from './inspect.js';
 import { logits, openModel, texts } from './models.js';
 import { place } from './place.js';
 import type { Ask, CallName, FromWorker, Got, ProgressState, ToWorker } from './protocol.js';

@@ -1,20 +1,13 @@
 import { colorNames } from '@filigree/view';
 import type { Circuit } from 'filigree';
-import {
-  type KeyboardEvent,
-  memo,
-  type PointerEvent,
-  useCallback,
-  useEffect,
-  useLayoutEffect,
-  useMemo,
-  useRef,
-  useState,
-} from 'react';
-import type { Placed, PlacedBox } from '../engine/protocol.js';
-import { figure } from './figures.js';
+import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { Placed } from '../engine/protocol.js';
+import { edgeAt, edgeText, neighbour } from './graph-find.js';
+import { Lines } from './graph-lines.js';
+import { Columns, Nodes, slots } from './graph-nodes.js';
 import {
   canvasPainter,
+  crowdOf,
   faint,
   glPainter,
   hidden,
@@ -26,11 +19,6 @@ import {
 
 /** More visible edges than this are drawn on a canvas. */
 const mostSvg = 1000;
-/** More nodes than this are drawn without names to focus. */
-const mostNodes = 700;
-
-/** Room for a node and its named inputs in the table of what is active. */
-const slots = 8;
 
 export interface GraphProps {
   readonly circuit: Circuit;
@@ -122,11 +110,11 @@ export function Graph(props: GraphProps): React.JSX.Element {
     const reversed = states.slice().reverse();
     painter.current.draw(
       few ? new Uint8Array(states.length) : reversed,
-      view.current,
+      { ...view.current, ...crowdOf(shown) },
       size.current.width,
       size.current.height,
     );
-  }, [states, few]);
+  }, [states, few, shown]);
   const paintRef = useRef(paint);
   paintRef.current = paint;
   const ask = useCallback(() => {
@@ -304,7 +292,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
     >
       <canvas ref={canvas} />
       {/* biome-ignore lint/a11y/useSemanticElements: a group of an SVG */}
-      <svg role="group" aria-label={label} className={node === null ? '' : 'focused'}>
+      <svg role="group" aria-label={label} style={{ '--edge-opacity': crowdOf(shown).opacity } as React.CSSProperties}>
         <g ref={scene}>
           <Columns placed={placed} />
           <Lines placed={placed} states={states} widths={widths} signOf={edgeSign} on={few} />
@@ -348,234 +336,4 @@ function countShown(states: Uint8Array): number {
 function lastShown(states: Uint8Array): number {
   for (let i = states.length - 1; i >= 0; i--) if (states[i] !== hidden) return i;
   return -1;
-}
-
-interface LinesProps {
-  readonly placed: Placed;
-  readonly states: Uint8Array;
-  readonly widths: Float32Array;
-  readonly signOf: (edge: number) => number;
-  readonly on: boolean;
-}
-
-const signNames = ['negative', '', 'positive'];
-const stateNames = ['off', '', 'hot', 'faint'];
-
-/** Few edges as SVG. The elements are made once; then only the classes of those whose state changed are written. */
-const Lines = memo(function Lines({ placed, states, widths, signOf, on }: LinesProps): React.JSX.Element {
-  const group = useRef<SVGGElement>(null);
-  const before = useRef<Uint8Array>(new Uint8Array(0));
-  const made = useRef<unknown>(undefined);
-  useEffect(() => {
-    const element = group.current;
-    if (!element || !on) return;
-    const { paths, order } = placed;
-    if (made.current !== placed || element.childElementCount === 0) {
-      made.current = placed;
-      before.current = new Uint8Array(paths.length).fill(255);
-      element.replaceChildren(
-        ...paths
-          .map((d, i) => {
-            const line = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-            line.setAttribute('d', d);
-            line.setAttribute('stroke-width', widths[i].toFixed(2));
-            line.dataset['edge'] = String(order[i]);
-            return line;
-          })
-          .reverse(),
-      );
-    }
-    const { children } = element;
-    for (let i = 0; i < paths.length; i++) {
-      const code = 4 * (signOf(order[i]) + 1) + states[i];
-      if (before.current[i] === code) continue;
-      before.current[i] = code;
-      children[paths.length - 1 - i].setAttribute(
-        'class',
-        `edge ${signNames[signOf(order[i]) + 1]} ${stateNames[states[i]]}`,
-      );
-    }
-  }, [placed, states, widths, signOf, on]);
-  return <g ref={group} className={on ? 'edges' : 'edges away'} />;
-});
-
-interface NodesProps {
-  readonly circuit: Circuit;
-  readonly boxes: readonly PlacedBox[];
-  readonly active: Uint8Array;
-  readonly node: number | null;
-  readonly found: ReadonlySet<number> | undefined;
-  readonly groups: ReadonlyMap<number, string> | undefined;
-  readonly pinned: ReadonlySet<number> | undefined;
-}
-
-/** Nodes. What is active changes with every step of a slider, so it is written to the elements without rendering them anew. */
-function Nodes({ active, ...rest }: NodesProps): React.JSX.Element {
-  const group = useRef<SVGGElement>(null);
-  const { boxes, node, found, groups, pinned, circuit } = rest;
-  const before = useRef<{ active: Uint8Array | null; elements: Element[][] }>({ active: null, elements: [] });
-  // What is rendered anew has to be marked anew, hence all of these.
-  useLayoutEffect(() => {
-    void [node, found, groups, pinned, circuit];
-    const children = group.current?.firstElementChild?.children;
-    if (!children) return;
-    before.current = {
-      active: null,
-      elements: boxes.map((_, i) => [children[i], ...children[i].querySelectorAll('.port')]),
-    };
-  }, [boxes, node, found, groups, pinned, circuit]);
-  useLayoutEffect(() => {
-    void [node, found, groups, pinned, circuit];
-    const { active: was, elements } = before.current;
-    boxes.forEach(({ index }, i) => {
-      elements[i]?.forEach((element, slot) => {
-        const is = active[index * slots + slot];
-        if (was?.[index * slots + slot] !== is) element.classList.toggle('off', is === 0);
-      });
-    });
-    before.current.active = active;
-  }, [active, boxes, node, found, groups, pinned, circuit]);
-  return (
-    <g ref={group}>
-      <Boxes {...rest} />
-    </g>
-  );
-}
-
-const Boxes = memo(function Boxes({
-  circuit,
-  boxes,
-  node,
-  found,
-  groups,
-  pinned,
-}: Omit<NodesProps, 'active'>): React.JSX.Element {
-  const { nodes } = circuit;
-  const simple = boxes.length > mostNodes;
-  return (
-    <g className="nodes">
-      {boxes.map((box) => {
-        const { index, x, y, width, height, text, ports } = box;
-        const kind = nodes.kind[index];
-        // The inputs of a distribution are many; those of a model are one bar.
-        const end = circuit.kind !== 'probabilistic' && (kind === 'input' || kind === 'logits') ? ' end' : '';
-        const classes = `node kind-${kind.replace(/\W+/g, '-')}${end}${index === node ? ' chosen' : ''}${found?.has(index) ? ' found' : ''}`;
-        if (simple) {
-          return (
-            <rect
-              key={index}
-              className={`${classes} box`}
-              data-node={index}
-              x={x - width / 2}
-              y={y - height / 2}
-              width={width}
-              height={height}
-              rx={3}
-            >
-              <title>{nodes.label[index]}</title>
-            </rect>
-          );
-        }
-        const group = groups?.get(index);
-        return (
-          // biome-ignore lint/a11y/useSemanticElements: SVG has no button
-          <g
-            key={index}
-            className={classes}
-            data-node={index}
-            transform={`translate(${x} ${y})`}
-            role="button"
-            tabIndex={0}
-            aria-pressed={index === node}
-            aria-label={`${nodes.label[index]}${group ? `, in ${group}` : ''}`}
-          >
-            <rect className="box" x={-width / 2} y={-height / 2} width={width} height={height} rx={7} />
-            <text className="name" y={ports.length > 0 ? -height / 2 + 15 : 4.2}>
-              {text}
-            </text>
-            {ports.map((port, i) => (
-              <text key={port} className="port" x={((i + 0.5) / ports.length - 0.5) * (width - 8)} y={height / 2 - 5}>
-                {port.slice(0, 2)}
-              </text>
-            ))}
-            {group ? (
-              <text className="group" y={-height / 2 - 4}>
-                {group.length > 18 ? `${group.slice(0, 17)}\u2026` : group}
-              </text>
-            ) : null}
-            {pinned?.has(index) ? <circle className="pin" cx={width / 2} cy={-height / 2} r={4} /> : null}
-          </g>
-        );
-      })}
-    </g>
-  );
-});
-
-/** Names of the positions under a drawing whose second axis they are. */
-function Columns({ placed }: { readonly placed: Placed }): React.JSX.Element | null {
-  if (!placed.columns) return null;
-  return (
-    <g className="columns">
-      {placed.columns.map(({ x, text }) => (
-        <text key={x} x={x} y={placed.height - 4}>
-          {text.trim() || '\u2423'}
-        </text>
-      ))}
-    </g>
-  );
-}
-
-/** Index into the drawing's order of the visible edge nearest to a point of the view, or -1. */
-function edgeAt(
-  { points, samples, order }: Placed,
-  states: Uint8Array,
-  { k, x, y }: ViewTransform,
-  px: number,
-  py: number,
-): number {
-  const [sx, sy] = [(px - x) / k, (py - y) / k];
-  let nearest = (6 / k) ** 2;
-  let best = -1;
-  for (let i = 0; i < order.length; i++) {
-    if (states[i] === hidden) continue;
-    const at = i * samples * 2;
-    for (let s = 0; s + 1 < samples; s++) {
-      const [x1, y1] = [points[at + 2 * s], points[at + 2 * s + 1]];
-      const [dx, dy] = [points[at + 2 * s + 2] - x1, points[at + 2 * s + 3] - y1];
-      const along = dx * dx + dy * dy;
-      const t = along > 0 ? Math.min(1, Math.max(0, ((sx - x1) * dx + (sy - y1) * dy) / along)) : 0;
-      const distance = (sx - x1 - t * dx) ** 2 + (sy - y1 - t * dy) ** 2;
-      if (distance < nearest) {
-        nearest = distance;
-        best = i;
-      }
-    }
-  }
-  return best;
-}
-
-export function edgeLabel({ nodes, edges }: Circuit, e: number): string {
-  const port = edges.port[e] && `<${edges.port[e]}>`;
-  return `${nodes.label[edges.source[e]]} \u2192 ${nodes.label[edges.target[e]]}${port}`;
-}
-
-function edgeText(circuit: Circuit, e: number, rankOf: Int32Array): string {
-  const score = circuit.edges.score[e];
-  return `${edgeLabel(circuit, e)}: ${score === null ? 'not scored' : figure(score)} \u00b7 rank ${rankOf[e] + 1}`;
-}
-
-/** The node in the direction of an arrow key: the nearest of the row, or of the rows above or below. */
-function neighbour({ nodes }: Placed, from: number, key: string): number | undefined {
-  const own = nodes.find(({ index }) => index === from);
-  if (!own) return undefined;
-  const inDirection: Readonly<Record<string, (n: PlacedBox) => boolean>> = {
-    ArrowLeft: (n) => n.y === own.y && n.x < own.x,
-    ArrowRight: (n) => n.y === own.y && n.x > own.x,
-    ArrowUp: (n) => n.y < own.y,
-    ArrowDown: (n) => n.y > own.y,
-  };
-  const fits = inDirection[key];
-  if (!fits) return undefined;
-  const distance = (n: PlacedBox): number => Math.abs(n.x - own.x) + 1000 * Math.abs(n.y - own.y);
-  return nodes.filter(fits).sort((a, b) => distance(a) - distance(b))[0]?.index;
 }

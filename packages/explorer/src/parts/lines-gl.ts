@@ -18,12 +18,25 @@ export interface ViewTransform {
   readonly y: number;
 }
 
+/** How lines that are not brought out are drawn: the more there are, the thinner and paler. */
+export interface Crowd {
+  readonly opacity: number;
+  readonly thinning: number;
+}
+
+export function crowdOf(lines: number): Crowd {
+  return {
+    opacity: Math.max(0.16, Math.min(0.8, 0.8 * (120 / Math.max(1, lines)) ** 0.4)),
+    thinning: Math.max(0.3, Math.min(1, (200 / Math.max(1, lines)) ** 0.3)),
+  };
+}
+
 /** Draws many lines: each is given once, then only its state changes. The last line lies on top. */
 export interface LinePainter {
   /** `points`: `[lines, samples, 2]`; widths in drawing units; signs -1, 0, 1. */
   setLines(points: Float32Array, samples: number, widths: Float32Array, signs: Int8Array): void;
   setColors(colors: LineColors): void;
-  draw(states: Uint8Array, view: ViewTransform, width: number, height: number): void;
+  draw(states: Uint8Array, view: ViewTransform & Crowd, width: number, height: number): void;
   dispose(): void;
 }
 
@@ -36,6 +49,7 @@ uniform vec3 view;
 uniform vec2 size;
 uniform vec3 colors[3];
 uniform float ratio;
+uniform vec2 crowd;
 layout(location = 0) in float state;
 layout(location = 1) in float width;
 layout(location = 2) in float sign_;
@@ -54,13 +68,13 @@ void main() {
   vec2 d = at(gl_InstanceID, i + 1) - at(gl_InstanceID, i - 1);
   vec2 n = length(d) > 0.0 ? normalize(vec2(-d.y, d.x)) : vec2(1.0, 0.0);
   // Half a device pixel more on each side, over which the edge fades.
-  float w = max(width * view.x * 0.5, 0.35) + (state > 1.5 && state < 2.5 ? 0.4 : 0.0);
+  float w = max(width * crowd.y * view.x * 0.5, 0.35) + (state > 1.5 && state < 2.5 ? 0.4 : 0.0);
   half_ = w;
   side = s * (w + 0.7 / ratio);
   p += n * side;
   vec2 clip = p / size * 2.0 - 1.0;
   gl_Position = vec4(clip.x, -clip.y, 0.0, 1.0);
-  float alpha = state > 2.5 ? 0.08 : state > 1.5 ? 1.0 : 0.72;
+  float alpha = state > 2.5 ? 0.08 : state > 1.5 ? 1.0 : crowd.x;
   vec3 c = sign_ < -0.5 ? colors[0] : sign_ > 0.5 ? colors[2] : colors[1];
   color = vec4(c, alpha);
 }`;
@@ -94,6 +108,7 @@ export function glPainter(canvas: HTMLCanvasElement): LinePainter | undefined {
     size: place('size'),
     colors: place('colors'),
     ratio: place('ratio'),
+    crowd: place('crowd'),
   };
   const buffers = [gl.createBuffer(), gl.createBuffer(), gl.createBuffer()];
   const texture = gl.createTexture();
@@ -148,6 +163,7 @@ export function glPainter(canvas: HTMLCanvasElement): LinePainter | undefined {
       gl.uniform3f(uniforms.view, view.k, view.x, view.y);
       gl.uniform2f(uniforms.size, width, height);
       gl.uniform1f(uniforms.ratio, ratio);
+      gl.uniform2f(uniforms.crowd, view.opacity, view.thinning);
       gl.bindBuffer(gl.ARRAY_BUFFER, buffers[0]);
       gl.bufferSubData(gl.ARRAY_BUFFER, 0, states);
       gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 2 * perLine, lines);
@@ -206,10 +222,10 @@ export function canvasPainter(canvas: HTMLCanvasElement): LinePainter {
       lines.forEach(({ path, width: own, sign }, i) => {
         const state = states[i];
         if (state === hidden) return;
-        const step = Math.round(own * 2) / 2;
+        const step = Math.round(own * view.thinning * 2) / 2;
         const key = `${state} ${sign} ${step}`;
         const color = css(sign < 0 ? colors.negative : sign > 0 ? colors.positive : colors.neutral);
-        const alpha = state === faint ? 0.08 : state === hot ? 1 : 0.72;
+        const alpha = state === faint ? 0.08 : state === hot ? 1 : view.opacity;
         const group = groups.get(key) ?? { path: new Path2D(), color, width: Math.max(step, 0.6 / view.k), alpha };
         group.path.addPath(path);
         groups.set(key, group);

@@ -2,6 +2,7 @@ import type { Annotations, Circuit, TextPair } from 'filigree';
 import { desk, EngineError, engine } from '../engine/client.js';
 import type { ModelFacts, OpenedFile } from '../engine/protocol.js';
 import { addressOf, examples, fetchText, given, here, type Item } from './items.js';
+import { packAnnotations, unpackAnnotations } from './pack.js';
 import {
   addItem,
   edit,
@@ -15,7 +16,7 @@ import {
   topSize,
   useStore,
 } from './store.js';
-import { circuitHash, packNumbers, placeHash, unpackNumbers } from './url.js';
+import { packNumbers, placeHash, unpackNumbers } from './url.js';
 
 /** Edges that are laid out; of larger circuits the strongest. */
 export const mostPlaced = 5000;
@@ -29,6 +30,9 @@ export function readItem(id: string): Promise<OpenedFile> {
   found.catch(() => opened.delete(id));
   return found;
 }
+
+/** Lets an item be read anew. */
+export const forget = (id: string): boolean => opened.delete(id);
 
 /** What is known of an item, also before the list is there. */
 export const itemOf = (id: string): Item | undefined => getState().items.find((item) => item.id === id);
@@ -130,7 +134,9 @@ export async function openCircuit(id: string, params: Readonly<Record<string, st
     };
     setState({ open, opening: '' });
     await placeOpen();
-    if (circuit.kind === 'transformer') await openModelOf(open, params);
+    if (circuit.kind !== 'transformer') return;
+    if (circuit.level === 'edge') await openModelOf(open, params);
+    else setOpen({ modelNote: `Circuits of ${circuit.level}s are shown here; only circuits of edges are run.` }, id);
   } catch (error) {
     if (getState().opening === id) setState({ opening: '', open: null, problem: messageOf(error) });
     else if (getState().open?.id === id) setOpen({ modelNote: messageOf(error) }, id);
@@ -355,127 +361,6 @@ export function setPair(change: Partial<TextPair>): void {
   if (!open) return;
   typed.add(open.id);
   setOpen({ pair: { ...open.pair, ...change } });
-}
-
-function packAnnotations(now: Annotations, file: Annotations): Record<string, string> {
-  if (JSON.stringify(now) === JSON.stringify(file)) return {};
-  return {
-    groups: (now.supernodes ?? [])
-      .map(({ name, nodes }) => `${encodeURIComponent(name)}:${packNumbers(nodes)}`)
-      .join(';'),
-    notes: (now.notes ?? []).map(({ node, text }) => `${node}:${encodeURIComponent(text)}`).join(';'),
-    pins: packNumbers(now.pinned ?? []),
-    own: '1',
-  };
-}
-
-function unpackAnnotations(params: Readonly<Record<string, string>>, file: Annotations, nodes: number): Annotations {
-  if (params.own !== '1') return file;
-  const parts = (text: string | undefined): string[][] =>
-    (text ?? '')
-      .split(';')
-      .filter(Boolean)
-      .map((part) => part.split(':'));
-  const decoded = (text = ''): string => {
-    try {
-      return decodeURIComponent(text);
-    } catch {
-      return text;
-    }
-  };
-  const taken = new Set<number>();
-  return {
-    supernodes: parts(params.groups).map(([name, list]) => ({
-      name: decoded(name),
-      nodes: unpackNumbers(list).filter((n) => n < nodes && !taken.has(n) && taken.add(n)),
-    })),
-    notes: parts(params.notes).flatMap(([node, text]) =>
-      Number(node) < nodes ? [{ node: Number(node), text: decoded(text) }] : [],
-    ),
-    pinned: unpackNumbers(params.pins).filter((n) => n < nodes),
-  };
-}
-
-/** Takes files that were dropped or chosen: circuits, distributions, or the folder of a model. */
-export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void> {
-  setState({ problem: '', notice: '' });
-  const names = [...files.keys()];
-  const config = names.find((name) => name.split('/').at(-1) === 'config.json');
-  if (config !== undefined && names.some((name) => name.endsWith('.safetensors'))) {
-    const folder = config.slice(0, -'config.json'.length);
-    const inside = new Map(
-      [...files].flatMap(([name, file]) =>
-        name.startsWith(folder) ? [[name.slice(folder.length), file] as const] : [],
-      ),
-    );
-    const name = folder.replace(/\/$/, '').split('/').at(-1) || 'model';
-    const id = `${here}${name}`;
-    given.set(id, { files: inside });
-    const size = [...inside.values()].reduce((sum, file) => sum + file.size, 0);
-    addItem({ id, kind: 'model', name, size, made: new Date().toISOString(), facts: {}, files: [] });
-    setState({ notice: `${name} is open.` });
-    if (getState().open && !getState().open?.model) await useModel(id);
-    return;
-  }
-  const trees = [...files].filter(([name]) => name.endsWith('.vtree'));
-  const others = [...files].filter(([name]) => !name.endsWith('.vtree'));
-  const vtree = trees[0] ? { name: trees[0][0], text: await trees[0][1].text() } : undefined;
-  if (others.length === 0) {
-    setState({
-      problem:
-        'There is nothing in this that the page can show: give a circuit (.json, .psdd, .jpc, .sdd, .nnf) or the folder of a model.',
-    });
-    return;
-  }
-  let last: string | undefined;
-  for (const [name, file] of others.slice(0, 20)) {
-    const id = `${here}${name.split('/').at(-1)}`;
-    try {
-      if (file.size > 512 * 2 ** 20)
-        throw new Error(`${name} has ${file.size} bytes, which is too much for this page.`);
-      opened.delete(id);
-      given.set(id, { text: await file.text(), ...(vtree ? { vtree } : {}) });
-      const read = await readItem(id);
-      const made = new Date(file.lastModified).toISOString();
-      if (read.what === 'distribution') {
-        addItem({
-          id,
-          kind: 'distribution',
-          name: id.slice(here.length),
-          size: file.size,
-          made,
-          facts: { units: read.facts.units },
-        });
-        last = placeHash({ view: 'distribution', ids: [id], params: {} });
-      } else {
-        const { circuit } = read;
-        const { task, method, model } = circuit.provenance;
-        addItem({
-          id,
-          kind: 'circuit',
-          name: id.slice(here.length),
-          size: file.size,
-          made: circuit.provenance.made || made,
-          facts: {
-            task,
-            method,
-            model,
-            kind: circuit.kind,
-            edges: circuit.edges.source.length,
-            kept: circuit.edges.kept.filter(Boolean).length,
-          },
-        });
-        last = circuitHash(id);
-      }
-    } catch (error) {
-      given.delete(id);
-      setState({ problem: messageOf(error) });
-    }
-  }
-  if (last !== undefined) {
-    if (window.location.hash === last) window.dispatchEvent(new HashChangeEvent('hashchange'));
-    else window.location.hash = last;
-  }
 }
 
 export function messageOf(error: unknown): string {

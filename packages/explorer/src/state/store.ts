@@ -12,7 +12,7 @@ import type {
   ProgressState,
 } from '../engine/protocol.js';
 import { fetchItems, type Item } from './items.js';
-import { type Place, parsePlace } from './url.js';
+import { type Place, parsePlace, placeHash } from './url.js';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -198,6 +198,14 @@ export function setTheme(theme: Theme): void {
 export function seenTheme(theme: Theme): 'light' | 'dark' {
   if (theme !== 'auto') return theme;
   return window.matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
+}
+
+/** Changes the address, and with it what a view shows, without a new entry in the history. */
+export function changeParams(change: Readonly<Record<string, string>>): void {
+  const { place } = getState();
+  const next = { ...place, params: { ...place.params, ...change } };
+  window.history.replaceState(null, '', placeHash(next));
+  setState({ place: next });
 }
 
 /** For panels of the open circuit that show only some of its fields: whether these are the same. */

@@ -1,30 +1,19 @@
 import type { Circuit } from 'filigree';
 import { memo, useEffect, useMemo, useRef, useState } from 'react';
-import { desk } from '../engine/client.js';
-import type { Placed } from '../engine/protocol.js';
 import { AskPanel, Verdict } from '../parts/ask.js';
+import { CompareWith } from '../parts/compare-with.js';
 import { Sliders, setSize } from '../parts/controls.js';
 import { CurvePlot } from '../parts/curve.js';
 import { DiscoverPanel } from '../parts/discover.js';
 import { count, figure, percent, when } from '../parts/figures.js';
-import { edgeLabel, Graph } from '../parts/graph.js';
+import { Graph } from '../parts/graph.js';
+import { edgeLabel } from '../parts/graph-find.js';
 import { NodePanel } from '../parts/node-panel.js';
+import { Summary } from '../parts/summary.js';
 import { exportFormats, exportOpen } from '../state/export.js';
-import { groupNames, summary } from '../state/groups.js';
-import { canSave, curvesOf, mostPlaced, readItem, saveOpen } from '../state/open.js';
-import {
-  countKept,
-  edit,
-  keptEdges,
-  type Open,
-  redo,
-  sameFields,
-  seenTheme,
-  setOpen,
-  undo,
-  useStore,
-} from '../state/store.js';
-import { placeHash } from '../state/url.js';
+import { groupNames } from '../state/groups.js';
+import { canSave, mostPlaced, saveOpen } from '../state/open.js';
+import { countKept, keptEdges, type Open, redo, seenTheme, setOpen, undo, useStore } from '../state/store.js';
 
 /** A circuit: drawn, measured, questioned and changed. */
 export function CircuitView(): React.JSX.Element {
@@ -319,126 +308,3 @@ const EdgeRows = memo(function EdgeRows({ list, circuit, rankOf }: EdgeRowsProps
     </section>
   );
 });
-
-/** The groups and pinned nodes, drawn as a circuit of their own. */
-function Summary({
-  open,
-  kept,
-  theme,
-}: {
-  readonly open: Open;
-  readonly kept: Uint8Array;
-  readonly theme: 'light' | 'dark';
-}): React.JSX.Element | null {
-  const { annotations } = open.edits;
-  const circuit = useMemo(() => summary(open.circuit, kept, annotations), [open.circuit, kept, annotations]);
-  const [placed, setPlaced] = useState<{ of: unknown; placed: Placed } | null>(null);
-  useEffect(() => {
-    if (!circuit || circuit.edges.source.length === 0) return;
-    let stale = false;
-    void desk.call('place', { circuit, most: 1000, byPosition: false }).then((now) => {
-      if (!stale) setPlaced({ of: circuit, placed: now });
-    });
-    return () => {
-      stale = true;
-    };
-  }, [circuit]);
-  if (!circuit) return null;
-  const { supernodes = [], notes = [] } = annotations;
-  const all = new Uint8Array(circuit.edges.source.length).fill(1);
-  return (
-    <section className="panel summary" aria-labelledby="summary-title">
-      <h2 id="summary-title">In short</h2>
-      <p className="note">Groups and pinned nodes; edges between them are summed.</p>
-      {placed?.of === circuit && circuit.edges.source.length > 0 ? (
-        <Graph
-          circuit={circuit}
-          placed={placed.placed}
-          kept={all}
-          rankOf={Int32Array.from(all, (_, i) => i)}
-          node={null}
-          onNode={(n) => {
-            const name = n === null ? undefined : circuit.nodes.label[n];
-            const member =
-              supernodes.find((g) => g.name === name)?.nodes[0] ?? open.circuit.nodes.label.indexOf(name ?? '');
-            if (member >= 0) setOpen({ node: member });
-          }}
-          label="Groups and pinned nodes"
-          theme={theme}
-        />
-      ) : null}
-      <ul className="groups">
-        {supernodes.map((group) => (
-          <li key={group.name}>
-            <b>{group.name}</b> {group.nodes.map((n) => open.circuit.nodes.label[n]).join(', ')}{' '}
-            <button
-              type="button"
-              className="quiet"
-              onClick={() =>
-                edit((edits) => ({
-                  ...edits,
-                  annotations: { ...edits.annotations, supernodes: supernodes.filter((g) => g.name !== group.name) },
-                }))
-              }
-            >
-              ungroup
-            </button>
-          </li>
-        ))}
-        {notes.map(({ node, text }) => (
-          <li key={node}>
-            <b>{open.circuit.nodes.label[node]}</b> {text}
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-const CompareWith = memo(function CompareWith({ open }: { readonly open: Open }): React.JSX.Element | null {
-  const items = useStore((state) => state.items);
-  const others = items.filter((item) => item.kind === 'circuit' && item.id !== open.id);
-  if (others.length === 0) return null;
-  const addCurve = async (id: string): Promise<void> => {
-    const file = await readItem(id);
-    if (file.what !== 'circuit') return;
-    const [curve] = curvesOf(file.circuit, others.find((item) => item.id === id)?.name ?? id);
-    if (curve)
-      setOpen((now) => ({ curves: [...now.curves.filter(({ name }) => name !== curve.name), curve] }), open.id);
-  };
-  return (
-    <section className="panel compare-with">
-      <h2>Beside another</h2>
-      <div className="settings">
-        <label>
-          <span>Compare edges with</span>
-          <select
-            value=""
-            onChange={(event) => {
-              if (event.target.value)
-                window.location.hash = placeHash({ view: 'compare', ids: [open.id, event.target.value], params: {} });
-            }}
-          >
-            <option value="">choose a circuit</option>
-            {others.map(({ id, name }) => (
-              <option key={id} value={id}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          <span>Add its curve to the plot</span>
-          <select value="" onChange={(event) => event.target.value && void addCurve(event.target.value)}>
-            <option value="">choose a circuit</option>
-            {others.map(({ id, name }) => (
-              <option key={id} value={id}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
-      </div>
-    </section>
-  );
-}, sameFields('id'));

@@ -4,9 +4,10 @@ import { desk } from '../engine/client.js';
 import type { Placed } from '../engine/protocol.js';
 import { CurvePlot } from '../parts/curve.js';
 import { count, decimal, figure } from '../parts/figures.js';
-import { edgeLabel, Graph } from '../parts/graph.js';
+import { Graph } from '../parts/graph.js';
+import { edgeLabel } from '../parts/graph-find.js';
 import { curvesOf, itemOf, messageOf, mostPlaced, readItem, waitForItems } from '../state/open.js';
-import { seenTheme, setState, useStore } from '../state/store.js';
+import { changeParams, seenTheme, setState, useStore } from '../state/store.js';
 import { circuitHash, placeHash } from '../state/url.js';
 
 interface Both {
@@ -25,8 +26,10 @@ export function CompareView({ ids }: { readonly ids: readonly string[] }): React
   const theme = seenTheme(useStore((state) => state.theme));
   const items = useStore((state) => state.items);
   const [both, setBoth] = useState<Both | null>(null);
-  const [node, setNode] = useState<number | null>(null);
-  const [shown, setShown] = useState<ReadonlySet<number>>(new Set([-1, 0, 1]));
+  const { params } = useStore((state) => state.place);
+  const node = params.node === undefined || params.node === '' ? null : Number(params.node);
+  const hide = params.hide ?? '';
+  const shown = useMemo(() => new Set([-1, 0, 1].filter((sign) => !hide.split('.').includes(String(sign)))), [hide]);
   const [first, second] = ids;
   useEffect(() => {
     let stale = false;
@@ -97,7 +100,7 @@ export function CompareView({ ids }: { readonly ids: readonly string[] }): React
                       const next = new Set(shown);
                       if (event.target.checked) next.add(sign);
                       else next.delete(sign);
-                      setShown(next);
+                      changeParams({ hide: [-1, 0, 1].filter((own) => !next.has(own)).join('.') });
                     }}
                   />
                   <i className={className} />
@@ -112,7 +115,7 @@ export function CompareView({ ids }: { readonly ids: readonly string[] }): React
             kept={kept}
             rankOf={Int32Array.from(both.kept, (_, e) => e)}
             node={node}
-            onNode={setNode}
+            onNode={(next) => changeParams({ node: next === null ? '' : String(next) })}
             signs={both.signs}
             tell={(e) =>
               `${edgeLabel(both.union, e)}: ${parts.find(([sign]) => sign === both.signs[e])?.[1]}, ${figure(both.union.edges.score[e])}`

@@ -5,7 +5,7 @@ import type { DistributionAnswer, DistributionFacts, Placed } from '../engine/pr
 import { count, decimal, figure, percent } from '../parts/figures.js';
 import { Graph } from '../parts/graph.js';
 import { itemOf, messageOf, mostPlaced, readItem, waitForItems } from '../state/open.js';
-import { getState, seenTheme, setState, useStore } from '../state/store.js';
+import { changeParams, seenTheme, setState, useStore } from '../state/store.js';
 import { type Place, placeHash } from '../state/url.js';
 
 /** Variables whose bars are shown, and samples that are drawn. */
@@ -98,7 +98,7 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
     );
   const { facts, placed } = ready;
   const name = itemOf(id)?.name ?? id.split('/').at(-1) ?? id;
-  const set = (next: ReadonlyMap<number, number>): void => go({ e: packEvidence(next) });
+  const set = (next: ReadonlyMap<number, number>): void => changeParams({ e: packEvidence(next) });
   const toggle = (variable: number, value: number): void => {
     const next = new Map(evidence);
     if (next.get(variable) === value) next.delete(variable);
@@ -186,7 +186,7 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
           <section className="panel">
             <header>
               <h2>Samples</h2>
-              <button type="button" onClick={() => go({ seed: String(seed + 1) })}>
+              <button type="button" onClick={() => changeParams({ seed: String(seed + 1) })}>
                 Draw others
               </button>
             </header>
@@ -239,14 +239,6 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
       </section>
     </main>
   );
-}
-
-/** Changes the address, and with it the view. */
-function go(change: Record<string, string>): void {
-  const { place } = getState();
-  const next = { ...place, params: { ...place.params, ...change } };
-  window.history.replaceState(null, '', placeHash(next));
-  setState({ place: next });
 }
 
 function parseEvidence(text: string): Map<number, number> {

@@ -1,8 +1,8 @@
 import { useRef } from 'react';
 import { bytes, count, decimal, when } from '../parts/figures.js';
 import type { Item } from '../state/items.js';
-import { takeFiles } from '../state/open.js';
 import { useStore } from '../state/store.js';
+import { takeFiles } from '../state/take.js';
 import { circuitHash, placeHash } from '../state/url.js';
 
 const tour: readonly {

@@ -5,7 +5,7 @@ export { unpacked } from './gzip.js';
 export { type IdxArray, type IdxTable, idxDataset, idxTable, isIdx, readIdx } from './idx.js';
 export { labelledTable } from './labelled-table.js';
 export { type Strokes, type StrokesOptions, strokes } from './strokes.js';
-export { firstRows, readTable, type Table, tableOf } from './table.js';
+export { firstRows, inQuantiles, readTable, type Table, tableOf } from './table.js';
 export {
   type MadelonOptions,
   madelonLike,

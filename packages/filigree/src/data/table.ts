@@ -8,6 +8,27 @@ export interface Table {
   readonly values: Float64Array;
   /** `[columns]` names of the columns, where the file had them. */
   readonly names?: readonly string[];
+  /** `[columns]` the words that stand for 0, 1, … in columns of words, in tables of mixed types. */
+  readonly categories?: readonly (readonly string[] | undefined)[];
+}
+
+/**
+ * The table with the numbers of some columns replaced by which of `bins` equally full ranges they lie in, from 0.
+ * @param real columns to replace, not 0
+ */
+export function inQuantiles(table: Table, real: ArrayLike<number>, bins: number): Table {
+  const { rows, columns } = table;
+  const values = table.values.slice();
+  for (let c = 0; c < columns; c++) {
+    if (!real[c]) continue;
+    const column = Float64Array.from({ length: rows }, (_, r) => table.values[r * columns + c]);
+    const known = column.filter((x) => !Number.isNaN(x)).sort();
+    const edges = Array.from({ length: bins - 1 }, (_, b) => known[Math.floor(((b + 1) * known.length) / bins)]);
+    column.forEach((x, r) => {
+      if (!Number.isNaN(x)) values[r * columns + c] = edges.filter((edge) => x >= edge).length;
+    });
+  }
+  return { ...table, values };
 }
 
 /** How a missing cell may be written, besides leaving it empty. */

@@ -7,7 +7,7 @@ import { type Ablation, type PairRuns, patchAblation } from './ablation.js';
 import { type Progress, planBatches } from './batches.js';
 import type { EdgeGraph } from './graph.js';
 import { type MetricName, metric } from './metric.js';
-import { makeBatch, runSources } from './sources.js';
+import { runSources, sharedTokens, sharingBatch } from './sources.js';
 
 /** What every attribution by gradients takes. */
 export interface EstimateOptions extends Progress {
@@ -51,19 +51,21 @@ export async function overBatches(
   estimate: (runs: Counterfactual, points: readonly number[]) => Tensor,
 ): Promise<{ scores: Float64Array; metric: { clean: number; corrupt: number } }> {
   const { metric: name = 'logit-diff', ablation = patchAblation, memory } = options;
-  const batches = planBatches(model.config, graph, pairs, points.length, memory);
+  // Where the counterfactual is the other prompt, what they share need not be run for each.
+  const skipped = ablation.kind === 'patch' ? sharedTokens : undefined;
+  const batches = planBatches(model.config, graph, pairs, points.length, memory, skipped);
   let total: Float64Array | undefined;
   let clean = 0;
   let corrupt = 0;
   let done = 0;
   for (const { pairs: part, points: share } of batches(points)) {
     options.signal?.throwIfAborted();
+    const batch = sharingBatch(model, part, ablation);
     const { scores, values } = scope(() => {
-      const batch = makeBatch(part);
       const runs = {
         batch,
-        clean: runSources(model, graph, batch.clean, batch.last),
-        corrupt: runSources(model, graph, batch.corrupt, batch.last),
+        clean: runSources(model, graph, batch.clean, batch.last, batch),
+        corrupt: runSources(model, graph, batch.corrupt, batch.last, batch),
       };
       const counterfactual = noGrad(() => {
         const values = ablation.values(runs);
@@ -71,6 +73,7 @@ export async function overBatches(
       });
       return { scores: estimate(counterfactual, share), values: bothMetrics(name, runs) };
     });
+    batch.past?.dispose();
     const [table, measured] = [await scores.data(), await values.data()];
     scores.dispose();
     values.dispose();

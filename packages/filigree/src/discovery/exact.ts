@@ -19,7 +19,7 @@ import { defaultMemory, type Progress, planBatches } from './batches.js';
 import { type Destination, EdgeGraph } from './graph.js';
 import { type MetricName, metric } from './metric.js';
 import type { EdgeScores } from './scores.js';
-import { type Batch, entrances, makeBatch, runSources, type SourceValues } from './sources.js';
+import { type Batch, entrances, runSources, type SourceValues, sharedTokens, sharingBatch } from './sources.js';
 
 export interface ExactOptions extends Progress {
   metric?: MetricName;
@@ -48,11 +48,12 @@ export async function exactPatching(
   let done = 0;
   const total = graph.edges * pairs.length;
   // The plan is for one tracked run; the edges that run together have been seen to take up to 3.7 times that.
-  for (const { pairs: part } of planBatches(model.config, graph, pairs, 1, memory / 4)([1])) {
-    const batch = makeBatch(part);
+  const skipped = ablation.kind === 'patch' ? sharedTokens : undefined;
+  for (const { pairs: part } of planBatches(model.config, graph, pairs, 1, memory / 4, skipped)([1])) {
+    const batch = sharingBatch(model, part, ablation);
     const state = scope(() => {
-      const clean = runSources(model, graph, batch.clean, batch.last);
-      const corrupt = runSources(model, graph, batch.corrupt, batch.last);
+      const clean = runSources(model, graph, batch.clean, batch.last, batch);
+      const corrupt = runSources(model, graph, batch.corrupt, batch.last, batch);
       const cut = noGrad(() => ablation.values({ batch, clean, corrupt }));
       return { clean, cut, corrupt: corrupt.logits, entrances: entrances(model, batch) };
     });
@@ -89,6 +90,7 @@ export async function exactPatching(
         options.onProgress?.({ done, total, unit: 'edges' });
       }
     }
+    batch.past?.dispose();
     for (const t of [state.clean.values, logits, state.cut, state.corrupt, ...state.entrances]) t.dispose();
   }
   return { graph, scores, metric: { clean: clean / pairs.length, corrupt: corrupt / pairs.length } };
@@ -121,6 +123,8 @@ function patchEdges(
   return model.run([], {
     from: { layer: destination.layer, residual },
     at: Array.from({ length: count }, () => batch.last).flat(),
+    narrow: destination.layer < model.config.layers - 1,
+    cache: batch.past,
     split: (layer) => layer === destination.layer && destination.head >= 0,
     edit(name, value) {
       if (name !== site) return value;

@@ -116,6 +116,7 @@ export function runLine(
     from: { layer: line.layer, residual: line.residual },
     at: repeat(batch.last, line.points),
     narrow: true,
+    cache: batch.past,
     edit: line.edit,
     ...options,
   });

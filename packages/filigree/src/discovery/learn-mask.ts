@@ -22,7 +22,7 @@ import { measureCircuits } from './evaluate.js';
 import { EdgeGraph } from './graph.js';
 import { type MetricName, metric } from './metric.js';
 import { runCut } from './run-circuit.js';
-import { type Batch, makeBatch, runSources } from './sources.js';
+import { type Batch, makeBatch, runSources, sharingBatch } from './sources.js';
 
 export interface MaskOptions extends Progress {
   /** What the circuit is asked to keep; `kl` is closeness to the full model's distribution. */
@@ -121,14 +121,15 @@ export async function learnMask(
   const sourcesOf = (part: number): PartSources => {
     if (held?.part === part) return held.sources;
     owner.dispose();
-    held = { part, sources: owner.run(() => partSources(model, graph, parts[part], ablation)) };
+    const batch = sharingBatch(model, parts[part].pairs, ablation);
+    if (batch.past) owner.add(batch.past);
+    held = { part, sources: owner.run(() => partSources(model, graph, batch, ablation)) };
     return held.sources;
   };
   try {
     const loss = (step: number): Tensor => {
       const part = step % parts.length;
-      const own = parts[part];
-      const { counterfactual, reference } = sourcesOf(part);
+      const { batch: own, counterfactual, reference } = sourcesOf(part);
       const kept = method.draw(logits, { random: draws, pairs: own.pairs.length });
       const run = runCut(model, graph, own, counterfactual, sub(1, kept));
       const value = mean(metric(name, reshape(run, reference.shape), own.pairs, reference));
@@ -156,6 +157,7 @@ export async function learnMask(
 }
 
 interface PartSources {
+  readonly batch: Batch;
   /** What the sources write where they are cut, `[sources, pairs, positions, width]`. */
   readonly counterfactual: Tensor;
   /** The full model's logits on the clean prompts, `[pairs, vocabulary]`. */
@@ -164,10 +166,10 @@ interface PartSources {
 
 function partSources(model: Transformer, graph: EdgeGraph, batch: Batch, ablation: Ablation): PartSources {
   return scope(() => {
-    const clean = runSources(model, graph, batch.clean, batch.last);
-    const corrupt = runSources(model, graph, batch.corrupt, batch.last);
+    const clean = runSources(model, graph, batch.clean, batch.last, batch);
+    const corrupt = runSources(model, graph, batch.corrupt, batch.last, batch);
     const counterfactual = noGrad(() => ablation.values({ batch, clean, corrupt }));
-    return { counterfactual, reference: clean.logits };
+    return { batch, counterfactual, reference: clean.logits };
   });
 }
 

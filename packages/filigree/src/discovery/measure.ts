@@ -5,7 +5,7 @@ import { type Ablation, patchAblation } from './ablation.js';
 import { defaultMemory, type Progress } from './batches.js';
 import type { EdgeGraph } from './graph.js';
 import { type MetricName, metric } from './metric.js';
-import { type Batch, makeBatch, runSources } from './sources.js';
+import { type Batch, runSources, sharedTokens, sharingBatch } from './sources.js';
 
 export interface MeasureOptions extends Progress {
   metric?: MetricName;
@@ -41,7 +41,10 @@ export async function measureRuns<C>(
     corrupt: new Float64Array(pairs.length),
     circuits: circuits.map(() => new Float64Array(pairs.length)),
   };
-  const order = [...pairs.keys()].sort((a, b) => pairs[a].clean.length - pairs[b].clean.length);
+  const shared = pairs.map(sharedTokens);
+  const order = [...pairs.keys()].sort(
+    (a, b) => pairs[a].clean.length - pairs[b].clean.length || shared[a] - shared[b],
+  );
   const { layers, heads, width, mlpWidth, vocabulary } = model.config;
   // Measured: a split run keeps about 18 copies of every head's stream and 8 of the MLP's features in each layer until it ends.
   const perPosition = (length: number): number =>
@@ -54,10 +57,14 @@ export async function measureRuns<C>(
     const fits = (n: number): boolean => bytes(pairs[order[n]].clean.length) * (n + 1 - start) * 2 <= memory;
     while (end < order.length && fits(end)) end++;
     const part = order.slice(start, end);
-    const batch = makeBatch(part.map((i) => pairs[i]));
+    const batch = sharingBatch(
+      model,
+      part.map((i) => pairs[i]),
+      ablation,
+    );
     const { clean, corrupt, cut } = scope(() => {
-      const clean = runSources(model, graph, batch.clean, batch.last);
-      const corrupt = runSources(model, graph, batch.corrupt, batch.last);
+      const clean = runSources(model, graph, batch.clean, batch.last, batch);
+      const corrupt = runSources(model, graph, batch.corrupt, batch.last, batch);
       const cut = noGrad(() => ablation.values({ batch, clean, corrupt }));
       return { clean: clean.logits, corrupt: corrupt.logits, cut };
     });
@@ -85,7 +92,7 @@ export async function measureRuns<C>(
       done += group.length * part.length;
       options.onProgress?.({ done, total, unit: 'runs' });
     }
-    for (const t of [clean, corrupt, cut]) t.dispose();
+    for (const t of [clean, corrupt, cut, batch.past]) t?.dispose();
     start = end;
   }
   return result;

@@ -58,7 +58,7 @@ const circuits = [
   {
     name: 'gates',
     make: () => plantedGates({ beta: 40, decoys: 0 }),
-    take: notFirst,
+    take: (): boolean => true,
     clean: 2 * 4 - 2.5,
     // The saboteur lowers the wrong answer instead of the right one.
     changes: { 'a1.h0->logits': -8, 'a1.h1->logits': -8, 'a1.h2->logits': 5 },

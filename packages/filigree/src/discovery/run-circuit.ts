@@ -113,7 +113,13 @@ export function runCut(
     return reshape(add(copies, permute(sums, [0, 2, 3, 1, 4])), value.shape);
   };
   const repeat = <T>(items: readonly T[]): T[] => Array.from({ length: count }, () => items).flat();
-  const { logits } = model.run(repeat(batch.clean), { at: repeat(batch.last), split: true, results: true, edit });
+  const { logits } = model.run(repeat(batch.clean), {
+    at: repeat(batch.last),
+    cache: batch.past,
+    split: true,
+    results: true,
+    edit,
+  });
   return reshape(logits, [count, pairs, -1]);
 }
 

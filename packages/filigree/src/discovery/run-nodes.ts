@@ -35,6 +35,7 @@ export function runNodes(
       const repeat = <T>(items: readonly T[]): T[] => circuits.flatMap(() => items);
       const { logits } = model.run(repeat(batch.clean), {
         at: repeat(batch.last),
+        cache: batch.past,
         results: true,
         edit(site, value) {
           const place = places.get(site);

@@ -1,6 +1,8 @@
+import { KeyValueCache, type Past, SharedPast } from '../nn/cache.js';
 import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
 import { addAxis, assign, at, mul, noGrad, permute, scope, slice, Tensor, tensor } from '../tensor/index.js';
+import type { Ablation } from './ablation.js';
 import type { EdgeGraph } from './graph.js';
 
 /** Pairs that go through the model together, shorter ones padded on the right. */
@@ -10,6 +12,8 @@ export interface Batch {
   readonly corrupt: readonly (readonly number[])[];
   /** Position of each pair's last token: its logits are the answer. */
   readonly last: readonly number[];
+  /** What precedes `clean` and `corrupt` where a beginning that they share is left out; positions count from its end. */
+  readonly past?: SharedPast;
 }
 
 export function makeBatch(pairs: readonly Pair[]): Batch {
@@ -18,6 +22,33 @@ export function makeBatch(pairs: readonly Pair[]): Batch {
     clean: pairs.map((p) => p.clean),
     corrupt: pairs.map((p) => p.corrupt),
     last: pairs.map((p) => p.clean.length - 1),
+  };
+}
+
+/** How many tokens both prompts of a pair begin with, the last position left out. */
+export function sharedTokens({ clean, corrupt }: Pair): number {
+  const first = clean.findIndex((id, t) => t === clean.length - 1 || id !== corrupt[t]);
+  return Math.max(0, first);
+}
+
+/**
+ * A batch of pairs whose cut sources take the values of the other prompt, without the beginning that both prompts of every pair
+ * share: it is run once, and what follows continues after it. Up to there nothing tells the prompts apart, so that sources differ by
+ * nothing and no gradient is needed. With another counterfactual the batch is whole. Dispose of its past.
+ */
+export function sharingBatch(model: Transformer, pairs: readonly Pair[], { kind }: Ablation): Batch {
+  const batch = makeBatch(pairs);
+  const length = kind === 'patch' ? Math.min(...pairs.map(sharedTokens)) : 0;
+  if (length === 0) return batch;
+  const cache = new KeyValueCache(model.config, pairs.length, length);
+  const beginnings = batch.clean.map((row) => row.slice(0, length));
+  scope(() => noGrad(() => model.run(beginnings, { cache, at: beginnings.map(() => 0), narrow: true })));
+  return {
+    pairs,
+    clean: batch.clean.map((row) => row.slice(length)),
+    corrupt: batch.corrupt.map((row) => row.slice(length)),
+    last: batch.last.map((t) => t - length),
+    past: new SharedPast(cache),
   };
 }
 
@@ -50,14 +81,14 @@ export function sourcePlaces(graph: EdgeGraph): Map<string, { first: number; per
 
 /**
  * Runs the model on one side of a batch and collects what every source writes. No gradients. With `everywhere` the last layer's
- * sources are computed at every position.
+ * sources are computed at every position; `past` is what precedes the tokens.
  */
 export function runSources(
   model: Transformer,
   graph: EdgeGraph,
   tokens: readonly (readonly number[])[],
   last: readonly number[],
-  { everywhere = false } = {},
+  { everywhere = false, past }: { everywhere?: boolean; past?: Past } = {},
 ): SourceValues {
   return scope(() =>
     noGrad(() => {
@@ -71,6 +102,7 @@ export function runSources(
       const { logits } = model.run(tokens, {
         at: last,
         narrow: !everywhere,
+        cache: past,
         results: true,
         edit(site, value) {
           const place = places.get(site);
@@ -90,7 +122,7 @@ export function entrances(model: Transformer, batch: Batch): Tensor[] {
   return noGrad(() => {
     const { layers } = model.config;
     const sites = [...Array.from({ length: layers }, (_, l) => `blocks.${l}.resid_pre`), 'final_in'];
-    const run = model.run(batch.clean, { at: batch.last, sites });
+    const run = model.run(batch.clean, { at: batch.last, cache: batch.past, sites });
     return sites.map((site) => run.site(site));
   });
 }

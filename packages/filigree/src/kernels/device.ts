@@ -88,6 +88,17 @@ export interface SparsePattern {
   readonly interleaved: boolean;
   /** Number of values. */
   readonly size: number;
+  /**
+   * Where given, the same entries seen as grouped n:m: `m` divides the columns, every row has `n` entries in each block of `m`, and in every chunk
+   * of `patterns.length * g` rows each pattern (ascending places in a block) belongs to `g` rows. `members` names them, chunk by chunk, block by
+   * block, pattern by pattern: rows within the chunk. Values stand row by row.
+   */
+  readonly grouped?: {
+    readonly m: number;
+    readonly g: number;
+    readonly patterns: readonly (readonly number[])[];
+    readonly members: Uint16Array;
+  };
   /** Where given, place `k` above means the value `values[order[k]]`: a transposed pattern of the same values. */
   readonly order?: Int32Array;
 }

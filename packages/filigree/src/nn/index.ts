@@ -1,4 +1,4 @@
-export { KeyValueCache } from './cache.js';
+export { KeyValueCache, type Past, SharedPast } from './cache.js';
 export { type Checkpoint, openCheckpoint } from './checkpoint.js';
 export { checkpointFiles } from './checkpoint-write.js';
 export { type Architecture, readConfig, type TransformerConfig } from './config.js';

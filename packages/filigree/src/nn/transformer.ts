@@ -22,7 +22,7 @@ import {
   tensor,
 } from '../tensor/index.js';
 import { capped, hideUnseen, rotaryAngles, rowsAt, turnedAt, withinWindow } from './attention.js';
-import type { KeyValueCache } from './cache.js';
+import type { Past } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import { norm, rootMeanSquare } from './norm.js';
 import { type BlockWeights, type Parameters, ungroup, type Weights, weightsOf } from './weights.js';
@@ -50,8 +50,8 @@ export interface RunOptions {
   narrow?: boolean;
   /** Starts from a residual stream `[b, t, width]` at the entrance of a layer instead of from tokens. */
   from?: { readonly layer: number; readonly residual: Tensor };
-  /** Continues after the positions stored here, and stores the new ones. */
-  cache?: KeyValueCache;
+  /** Continues after the positions stored here; a `KeyValueCache` stores the new ones too, a `SharedPast` does not. */
+  cache?: Past;
 }
 
 export interface Run {
@@ -125,7 +125,7 @@ export class Transformer {
       const only = layer === config.layers - 1 ? narrow : undefined;
       x = this.block(layer, weights.blocks[layer], x, visit, wanted, options, only);
     }
-    if (options.cache) options.cache.length += length;
+    options.cache?.advance(length);
     x = visit('final_in', alias(x));
     if (options.at) x = reshape(x.shape[1] === 1 ? x : rowsAt(x, options.at), [-1, config.width]);
     const [scale, normalized] = ['scale', 'normalized'].map((s) => (v: Tensor) => visit(`ln_final.${s}`, v));
@@ -152,7 +152,9 @@ export class Transformer {
     this.check(tokens);
     const length = Math.max(...tokens.map((row) => row.length));
     if (start + length > this.config.context) {
-      throw new InputError(`The text reaches ${start + length} tokens, but the context is ${this.config.context}.`);
+      throw new InputError(
+        `The text reaches ${start + length} tokens, but the model's context is ${this.config.context}; shorten it.`,
+      );
     }
     const ids = new Int32Array(tokens.length * length);
     tokens.forEach((row, b) => {

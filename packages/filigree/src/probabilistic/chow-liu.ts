@@ -14,17 +14,25 @@ export interface VariableTree {
 export interface ChowLiuOptions {
   /** Pseudocount of each pair of variables, spread over their pairs of values. */
   readonly pseudocount?: number;
+  /** Most values that are told apart: those of variables with more are put together evenly. */
+  readonly levels?: number;
+  /** Most rows that are looked at where values were put together: the first ones. */
+  readonly rows?: number;
 }
 
 /**
  * The tree that makes a tree-shaped distribution most likely on the data: the maximum spanning tree of the pairwise mutual
  * information I(i,j) = Σ p(x_i,x_j) log p(x_i,x_j) / p(x_i) p(x_j), rooted at its centre. Rows where either is missing do not count
- * for a pair. Chow and Liu, "Approximating discrete probability distributions with dependence trees", 1968.
+ * for a pair. Pixels of 256 levels are seen as 16, on the first 5000 rows (see the options). Chow and Liu, "Approximating discrete
+ * probability distributions with dependence trees", 1968.
  * @param states `[columns]` number of values of each variable; none may be real
  */
 export function chowLiuTree(table: Table, states: ArrayLike<number>, options: ChowLiuOptions = {}): VariableTree {
   const variables = table.columns;
-  const columns = finiteColumns(table, states);
+  const { levels = 16, pseudocount = 1 } = options;
+  const wide = Array.from(states).some((count) => count > levels);
+  const columns = finiteColumns(table, states, levels, wide ? (options.rows ?? 5000) : table.rows);
+  const told = Array.from(states, (count) => Math.min(count, levels));
   // Prim's algorithm: `gain[v]` is the most information that v shares with the tree so far, through `link[v]`.
   const gain = new Float64Array(variables).fill(Number.NEGATIVE_INFINITY);
   const link = new Int32Array(variables).fill(-1);
@@ -40,7 +48,7 @@ export function chowLiuTree(table: Table, states: ArrayLike<number>, options: Ch
     let next = -1;
     for (let v = 0; v < variables; v++) {
       if (inside[v]) continue;
-      const shared = mutualInformation(columns[last], columns[v], states[last], states[v], options.pseudocount ?? 1);
+      const shared = mutualInformation(columns[last], columns[v], told[last], told[v], pseudocount);
       if (shared > gain[v]) [gain[v], link[v]] = [shared, last];
       if (next < 0 || gain[v] > gain[next]) next = v;
     }
@@ -49,18 +57,20 @@ export function chowLiuTree(table: Table, states: ArrayLike<number>, options: Ch
   return rooted(neighbours);
 }
 
-function finiteColumns(table: Table, states: ArrayLike<number>): Int32Array[] {
+function finiteColumns(table: Table, states: ArrayLike<number>, levels: number, rows: number): Int32Array[] {
   if (table.rows === 0) throw new InputError('there are no rows of data; give at least one');
   return Array.from({ length: table.columns }, (_, v) => {
     if (states[v] < 1)
       throw new InputError(`variable ${v + 1} is real; a tree of dependences needs whole numbers from 0`);
-    return Int32Array.from({ length: table.rows }, (_, row) => {
+    const join = states[v] > levels ? levels / states[v] : 1;
+    return Int32Array.from({ length: Math.min(rows, table.rows) }, (_, row) => {
       const x = table.values[row * table.columns + v];
-      return Number.isNaN(x) ? -1 : x;
+      return Number.isNaN(x) ? -1 : Math.floor(x * join);
     });
   });
 }
 
+/** Missing cells are -1. */
 function mutualInformation(
   a: Int32Array,
   b: Int32Array,
@@ -68,22 +78,28 @@ function mutualInformation(
   statesB: number,
   pseudocount: number,
 ): number {
-  const counts = new Float64Array(statesA * statesB).fill(pseudocount / (statesA * statesB));
-  for (let row = 0; row < a.length; row++) {
-    if (a[row] >= 0 && b[row] >= 0) counts[a[row] * statesB + b[row]]++;
-  }
+  // A row and a column more, for what is missing: no branch in the loop over rows, which is where the time goes.
+  const wide = statesB + 1;
+  const counts = new Int32Array((statesA + 1) * wide);
+  for (let row = 0; row < a.length; row++) counts[(a[row] + 1) * wide + b[row] + 1]++;
+  const each = pseudocount / (statesA * statesB);
   const [left, right] = [new Float64Array(statesA), new Float64Array(statesB)];
   let total = 0;
-  counts.forEach((count, i) => {
-    left[Math.floor(i / statesB)] += count;
-    right[i % statesB] += count;
-    total += count;
-  });
+  for (let x = 0; x < statesA; x++) {
+    for (let y = 0; y < statesB; y++) {
+      const count = counts[(x + 1) * wide + y + 1] + each;
+      left[x] += count;
+      right[y] += count;
+      total += count;
+    }
+  }
   let sum = 0;
-  counts.forEach((count, i) => {
-    if (count > 0)
-      sum += (count / total) * Math.log((count * total) / (left[Math.floor(i / statesB)] * right[i % statesB]));
-  });
+  for (let x = 0; x < statesA; x++) {
+    for (let y = 0; y < statesB; y++) {
+      const count = counts[(x + 1) * wide + y + 1] + each;
+      if (count > 0) sum += (count / total) * Math.log((count * total) / (left[x] * right[y]));
+    }
+  }
   return sum;
 }
 
@@ -119,7 +135,7 @@ export function chowLiuCircuit(
   options: ChowLiuOptions = {},
 ): ProbabilisticCircuit {
   const { pseudocount = 1 } = options;
-  const columns = finiteColumns(table, states);
+  const columns = finiteColumns(table, states, Number.POSITIVE_INFINITY, table.rows);
   const build = new CircuitBuilder(Array.from(states));
   const children: number[][] = Array.from(tree.parent, () => []);
   tree.parent.forEach((parent, v) => {

@@ -41,6 +41,13 @@ describe("the project's own format", () => {
       expect(await modelHash(back)).toBe(await modelHash(circuit));
       expect([provenance, found]).toEqual([{ seed: 3 }, names]);
     }
+    const tied = {
+      sums: Int32Array.from(everyKind().kind, (k) => (k === 2 ? 0 : -1)),
+      inputs: everyKind().inputOf.filter((i) => i >= 0),
+    };
+    const categories = [['a', 'b', 'c'], undefined, undefined, undefined];
+    const back = await read(writeCircuitFile({ ...everyKind(), tied }, { categories }));
+    expect([back.tied, back.categories]).toEqual([tied, categories]);
     expect((await read(writeCircuitFile(everyKind()))).names).toBeUndefined();
   });
 

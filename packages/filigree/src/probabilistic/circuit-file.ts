@@ -15,6 +15,7 @@ const headerSchema = z.object({
   version: z.literal(1),
   provenance: z.record(z.string(), z.unknown()).default({}),
   names: z.array(z.string()).optional(),
+  categories: z.array(z.array(z.string()).nullable()).optional(),
 });
 
 /** What a file of the project's own format holds beside the circuit. */
@@ -23,6 +24,8 @@ export interface CircuitNotes {
   readonly provenance?: Readonly<Record<string, unknown>>;
   /** `[variables]` what the variables are called. */
   readonly names?: readonly string[];
+  /** `[variables]` the words that stand for the values of a variable; undefined where its values are numbers. */
+  readonly categories?: readonly (readonly string[] | undefined)[];
 }
 
 /**
@@ -44,7 +47,18 @@ export function writeCircuitFile(circuit: ProbabilisticCircuit, notes: CircuitNo
     first[i + 1] = values.length;
   });
   const column = (data: WrittenData) => ({ shape: [data.length], data });
-  const header = { format: 'filigree-pc', version: 1, provenance: notes.provenance ?? {}, names: notes.names };
+  if (notes.categories && notes.categories.length !== circuit.variables) {
+    throw new InputError(`there are categories of ${notes.categories.length} variables for ${circuit.variables}`);
+  }
+  const categories = notes.categories?.map((words) => words ?? null);
+  const header = {
+    format: 'filigree-pc',
+    version: 1,
+    provenance: notes.provenance ?? {},
+    names: notes.names,
+    categories,
+  };
+  const { tied } = circuit;
   return writeSafetensors(
     new Map([
       ['log_weight', column(circuit.logWeight)],
@@ -55,6 +69,12 @@ export function writeCircuitFile(circuit: ProbabilisticCircuit, notes: CircuitNo
       ['states', column(Int32Array.from(circuit.states))],
       ['input_variable', column(Int32Array.from(inputs, (input) => (input.kind === 'constant' ? -1 : input.variable)))],
       ['input_first', column(first)],
+      ...(tied
+        ? ([
+            ['tied_sums', column(tied.sums)],
+            ['tied_inputs', column(tied.inputs)],
+          ] as const)
+        : []),
       ['kind', column(circuit.kind)],
       ['input_kind', column(Uint8Array.from(inputs, (input) => kinds.indexOf(input.kind)))],
     ]),
@@ -89,7 +109,7 @@ export async function readCircuitTensors(source: Bytes, name: string): Promise<P
   const file = await readSafetensors(source, name);
   const text = file.metadata['filigree-pc'];
   if (text === undefined) throw new InputError(`${name} is no probabilistic circuit: its header has no "filigree-pc"`);
-  const { provenance, names } = validate(
+  const { provenance, names, categories } = validate(
     headerSchema,
     parseJson(text, `the header of ${name}`),
     `the header of ${name}`,
@@ -126,6 +146,13 @@ export async function readCircuitTensors(source: Bytes, name: string): Promise<P
   if (!rising(inputFirst, inputKinds.length, values.length) || variable.length !== inputKinds.length) {
     wrong('its columns of inputs do not fit each other');
   }
+  if (categories && categories.length !== states.length) wrong('it has categories of other variables');
+  const tied = file.tensors.has('tied_sums')
+    ? { sums: await columns.load('tied_sums', Int32Array), inputs: await columns.load('tied_inputs', Int32Array) }
+    : undefined;
+  if (tied && (tied.sums.length !== kind.length || tied.inputs.length !== inputKinds.length)) {
+    wrong('its columns of tied parameters do not fit the others');
+  }
   if (names && names.length !== states.length) wrong(`it has ${names.length} names for ${states.length} variables`);
   try {
     const build = new CircuitBuilder(Array.from(states));
@@ -139,7 +166,11 @@ export async function readCircuitTensors(source: Bytes, name: string): Promise<P
       else if (kind[unit] === sumKind) build.logSum(children, logWeight.subarray(first[unit], first[unit + 1]));
       else wrong(`unit ${unit} is of an unknown kind`);
     }
-    return { ...build.finish(), provenance, ...(names && { names }) };
+    const words = categories?.map((list) => list ?? undefined);
+    const circuit = build.finish();
+    // Ties speak of units by number, which stay as they are where all units are needed.
+    const kept = tied && circuit.kind.length === kind.length ? { tied } : {};
+    return { ...circuit, ...kept, provenance, ...(names && { names }), ...(words && { categories: words }) };
   } catch (error) {
     if (error instanceof InputError && !error.message.startsWith(name)) wrong(error.message);
     throw error;

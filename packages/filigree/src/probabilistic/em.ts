@@ -13,7 +13,7 @@ import { soften, unsoften } from './soften.js';
 export interface LearnOptions {
   /** Passes over the data. */
   readonly epochs?: number;
-  /** Rows per step; all of them is full-batch EM. */
+  /** About how many rows a step has (rows are parted evenly); all of them is full-batch EM. */
   readonly batchRows?: number;
   /** Rows that decide when to stop: the best parameters on them are kept. */
   readonly valid?: Table;
@@ -114,6 +114,8 @@ export async function learn(
   if (valid) checkTable(circuit, valid);
   const batchRows = Math.min(train.rows, options.batchRows ?? train.rows);
   if (!(batchRows >= 1)) throw new InputError('a batch needs at least one row');
+  // Equal batches: a last one of few rows would undo, at a large step, what the others have learned.
+  const steps = Math.max(1, Math.round(train.rows / batchRows));
   const learner = new Learner(circuit, { plain, signal });
   const random = new Random(seed);
   let best: { valid: number; parameters: Parameters; epoch: number } | undefined;
@@ -124,14 +126,14 @@ export async function learn(
   });
   try {
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const order =
-        batchRows < train.rows ? random.shuffle(Array.from({ length: train.rows }, (_, row) => row)) : undefined;
+      const order = steps > 1 ? random.shuffle(Array.from({ length: train.rows }, (_, row) => row)) : undefined;
       let total = 0;
-      for (let start = 0; start < train.rows; start += batchRows) {
+      for (let k = 0; k < steps; k++) {
         signal?.throwIfAborted();
-        const count = Math.min(batchRows, train.rows - start);
+        const [start, end] = [k, k + 1].map((at) => Math.floor((at * train.rows) / steps));
+        const count = end - start;
         total += await step(learner, { start, count, order }, epoch);
-        onProgress?.({ done: epoch * train.rows + start + count, total: epochs * train.rows, unit: 'rows' });
+        onProgress?.({ done: epoch * train.rows + end, total: epochs * train.rows, unit: 'rows' });
       }
       const validMean = valid && (await learner.mean(valid));
       log.push({ train: total / train.rows, valid: validMean });

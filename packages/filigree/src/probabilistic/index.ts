@@ -64,6 +64,7 @@ export {
   type Violation,
 } from './properties.js';
 export {
+  type CircuitFlows,
   type DropBound,
   dropBound,
   edgeDrop,
@@ -72,6 +73,7 @@ export {
   type PruneScore,
   pruneEdges,
   pruneScores,
+  rowFlows,
   scoreEdges,
 } from './prune.js';
 export { readPsdd } from './psdd.js';

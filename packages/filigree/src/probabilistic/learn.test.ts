@@ -1,16 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readTable, type Table, tableOf } from '../data/index.js';
+import { readMixedTable, readTable, type Table, tableOf } from '../data/index.js';
 import { Random } from '../tensor/index.js';
 import { sharedPath } from '../testing/fixtures.js';
 import { chowLiuCircuit, chowLiuTree } from './chow-liu.js';
 import { CircuitBuilder, type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
+import { classPosterior } from './classes.js';
 import { em } from './em.js';
 import { entropy } from './entropy.js';
 import { logLikelihood } from './evaluate.js';
 import { hclt } from './hclt.js';
 import { bernoulli } from './inputs.js';
+import { moments } from './moments.js';
 import { checkProperties } from './properties.js';
 import { allStates, randomCircuit } from './random.testing.js';
 import { sampleRows } from './sample.js';
@@ -171,5 +173,24 @@ describe.skipIf(!present)('on data of others', () => {
     const start = hclt(train, twos(16), { latents: 16, seed: 1 });
     const { circuit } = await em(start, train, { epochs: 8, batchRows: 512, step: [1, 0.05], valid: read('valid') });
     expect(await mean(circuit, read('test'))).toBeGreaterThan(-6.07);
+  });
+});
+
+describe('tables of mixed types', () => {
+  it('are learned by a hidden tree with gaussians for real columns', async () => {
+    const random = new Random(5);
+    const lines = Array.from({ length: 400 }, () => {
+      const k = random.integer(2);
+      const height = (k ? 3 : -2) + 0.5 * random.normal();
+      return `${k ? 'tall' : 'short'},${random.uniform() < 0.1 ? '' : height.toFixed(4)},${random.uniform() < 0.9 ? k : 1 - k}`;
+    });
+    const table = readMixedTable(lines.join('\n'), 'a.csv', { header: false });
+    const start = hclt(table, [2, 0, 2], { latents: 2, seed: 1 });
+    const { circuit } = await em(start, table, { epochs: 30, pseudocount: 0.01 });
+    const { mean } = moments(circuit, new Map([[0, 1]]));
+    expect(mean[1]).toBeCloseTo(3, 0);
+    expect(moments(circuit, new Map([[0, 0]])).mean[1]).toBeCloseTo(-2, 0);
+    const { best } = await classPosterior(circuit, table, 0);
+    expect(best.filter((k, r) => k === table.values[r * 3]).length).toBeGreaterThan(390);
   });
 });

@@ -173,6 +173,20 @@ export function edgeDrop(weight: number, flow: number, edgeFlow: number): number
   return Math.log1p(-weight) - Math.log(1 - weight + weight * flow - edgeFlow);
 }
 
+/** Flows of one row: of every edge of a sum, and of every unit. */
+export interface CircuitFlows {
+  readonly edges: Float64Array;
+  readonly units: Float64Array;
+}
+
+/** How much of one row passes each edge and unit. */
+export function rowFlows(circuit: ProbabilisticCircuit, table: Table, row: number): CircuitFlows {
+  const evaluator = new Evaluator(circuit, { batch: 1 });
+  const sums = evaluator.emptySums();
+  evaluator.forward(table, row, 1);
+  return { units: evaluator.backward(sums).slice(), edges: sums.edges };
+}
+
 export interface DropBound {
   /** Mean over the rows where it says something: -log(1 - Σ_e F_e(x)), which the mean fall of log p does not exceed on them. */
   readonly mean: number;

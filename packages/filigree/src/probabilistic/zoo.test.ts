@@ -2,9 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { firstRows, readTable } from '../data/index.js';
 import { sharedPath } from '../testing/fixtures.js';
+import { marginalMaximum } from './atlas/index.js';
 import { klDivergence } from './divergence.js';
 import { entropy } from './entropy.js';
 import { logLikelihood } from './evaluate.js';
+import { logProbability } from './evidence.js';
 import { mostProbable } from './map.js';
 import { checkProperties } from './properties.js';
 import { readPsdd } from './psdd.js';
@@ -87,6 +89,21 @@ describe.skipIf(!present)('circuits that others learned', () => {
       if (wanted.on) expect([...state].flatMap((x, v) => (x ? [v + 1] : []))).toEqual(wanted.on);
     });
   }
+
+  it('have the largest marginal that enumeration finds', () => {
+    const nltcs = circuitOf('nltcs');
+    let [most, at] = [Number.NEGATIVE_INFINITY, -1];
+    for (let code = 0; code < 256; code++) {
+      const log = logProbability(nltcs, new Map(Array.from({ length: 8 }, (_, v) => [v, (code >> v) & 1])));
+      if (log > most) [most, at] = [log, code];
+    }
+    expect(at).toBe(0);
+    expect(Math.abs(most + 1.341268207)).toBeLessThan(1e-6);
+    // Its sums are not decided by these variables alone.
+    expect(() => marginalMaximum(nltcs, [0, 1, 2, 3, 4, 5, 6, 7]).value()).toThrow(
+      'needs a circuit that is deterministic',
+    );
+  });
 
   it('diverge as enumeration says', () => {
     const nltcs = circuitOf('nltcs');

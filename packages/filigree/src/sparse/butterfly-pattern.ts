@@ -27,5 +27,9 @@ export function butterflyBlocks(i: number, rows: number, cols: number, k: number
   const own = Math.floor((i * square) / rows);
   const partners = new Set([own]);
   for (let s = 1; s < k; s *= 2) partners.add(own ^ s);
-  return Array.from({ length: cols }, (_, j) => j).filter((j) => partners.has(Math.floor((j * square) / cols)));
+  const ascending = [...partners].sort((a, b) => a - b);
+  return ascending.flatMap((partner) => {
+    const [from, to] = [partner, partner + 1].map((p) => Math.ceil((p * cols) / square));
+    return Array.from({ length: to - from }, (_, j) => from + j);
+  });
 }

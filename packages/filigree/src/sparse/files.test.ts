@@ -4,7 +4,7 @@ import { memoryBytes } from '../bytes.js';
 import { createReferenceDevice } from '../kernels/reference.js';
 import { readSafetensors } from '../tensor/safetensors.js';
 import { writeSafetensors } from '../tensor/safetensors-write.js';
-import { loadSparse, storeSparse } from './files.js';
+import { loadSparse, storeDense, storeSparse } from './files.js';
 import { cases, numbers } from './random.testing.js';
 import { SparseTensor } from './sparse-tensor.js';
 
@@ -26,6 +26,19 @@ describe('sparse weights in safetensors', () => {
         expect(await back.toDense()).toEqual(await w.toDense());
       }),
       { numRuns: 40 },
+    );
+  });
+
+  it('become one plain tensor for others to read', async () => {
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ rows, cols, mask, spec }) => {
+        const w = SparseTensor.fromDense(numbers(rows * cols, 1), [rows, cols], spec, { mask, device });
+        const file = await reopen(writeSafetensors((await storeDense('fc1.weight', w)).tensors));
+        const { shape, data } = await file.load('fc1.weight');
+        expect(shape).toEqual([rows, cols]);
+        expect(Float64Array.from(data as Float32Array)).toEqual(await w.toDense());
+      }),
+      { numRuns: 20 },
     );
   });
 

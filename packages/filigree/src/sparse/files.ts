@@ -35,6 +35,15 @@ export async function storeSparse(name: string, w: SparseTensor): Promise<Stored
 }
 
 /**
+ * A sparse weight as others read it: one plain tensor of that name, `[rows, cols]`, zeros where there is no weight; for files in Hugging
+ * Face layout.
+ */
+export async function storeDense(name: string, w: SparseTensor): Promise<StoredSparse> {
+  const data = Float32Array.from(await w.toDense());
+  return { tensors: new Map([[name, { shape: [...w.shape], data }]]), metadata: {} };
+}
+
+/**
  * Reads what `storeSparse` wrote, to the layout it had.
  * @throws InputError where a part is missing, has the wrong type or the parts do not fit one another
  */

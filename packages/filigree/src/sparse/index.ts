@@ -9,7 +9,7 @@ export {
 export { type ButterflyWeights, butterflyBudget, butterflyLinear, butterflyWeights } from './butterfly.js';
 export { anySupport, type Constraint, fanInSupport, nmGroups, sameFanIn, within } from './constraint.js';
 export { type ConvOptions, convColumns, sparseConv2d } from './conv.js';
-export { loadSparse, type StoredSparse, storeSparse } from './files.js';
+export { loadSparse, type StoredSparse, storeDense, storeSparse } from './files.js';
 export { Layout, type LayoutStatistics } from './layout.js';
 export { sparseLinear } from './linear.js';
 export { groupedNmMask, type NmgSpec, nmPatterns } from './nmg.js';

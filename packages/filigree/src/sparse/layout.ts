@@ -103,7 +103,9 @@ export class Layout {
       from.next.keys().forEach((key, k) => {
         const old = from.from[k];
         if (old < 0) return;
-        const slot = this.support.slotOf(Math.floor(key / this.cols), key % this.cols);
+        // Layouts that add no places keep the support, and with it the slots.
+        const kept = from.next === this.support;
+        const slot = kept ? k : this.support.slotOf(Math.floor(key / this.cols), key % this.cols);
         carried[this.places[slot]] = values[before.places[old]];
       });
       return carried;

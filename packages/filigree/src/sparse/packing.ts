@@ -1,7 +1,7 @@
 import { InputError } from '../errors.js';
 import type { SparsePattern } from '../kernels/index.js';
 import { type ButterflySpec, butterflyBlocks, butterflyMisfit } from './butterfly-pattern.js';
-import { chunkRows, completeNmg, type NmgSpec, nmgMisfit } from './nmg.js';
+import { chunkRows, completeNmg, type NmgSpec, nmgMisfit, nmPatterns } from './nmg.js';
 import { Topology } from './topology.js';
 
 /**
@@ -83,9 +83,8 @@ export function storedSize(t: Topology, spec: LayoutSpec): number {
   if (spec.kind === 'butterfly') {
     const why = butterflyMisfit(t.rows, t.cols, spec);
     if (why) throw misfit(t, spec, why);
-    const [across, down] = [t.rows / spec.b, t.cols / spec.b];
-    let blocks = 0;
-    for (let i = 0; i < across; i++) blocks += butterflyBlocks(i, across, down, spec.k).length;
+    // Every block row or column of the longer side meets itself and one partner for each stride.
+    const blocks = Math.min(t.rows, t.cols) === 0 ? 0 : (Math.max(t.rows, t.cols) / spec.b) * (1 + Math.log2(spec.k));
     return blocks * spec.b * spec.b;
   }
   return t.size;
@@ -200,7 +199,8 @@ function checkFan(t: Topology, spec: LayoutSpec): void {
 export function patternOf(t: Topology, spec: LayoutSpec): SparsePattern {
   if (spec.kind === 'block') return blocks(t, spec.r);
   if (spec.kind === 'butterfly') return blocks(t, spec.b);
-  return spec.kind === 'csr' || spec.kind === 'nmg' ? plain(t) : interleaved(t);
+  if (spec.kind === 'nmg') return { ...plain(t), grouped: groupsOf(t, spec) };
+  return spec.kind === 'csr' ? plain(t) : interleaved(t);
 }
 
 function plain(t: Topology): SparsePattern {
@@ -209,6 +209,26 @@ function plain(t: Topology): SparsePattern {
     groups.set([t.pointers[i], t.pointers[i], t.pointers[i + 1] - t.pointers[i], 1], 4 * i);
   const { rows, cols, size } = t;
   return { rows, cols, lanes: 1, groups, columns: t.indices, interleaved: false, size };
+}
+
+/** Which rows of each chunk have which pattern, block by block. */
+function groupsOf(t: Topology, spec: NmgSpec): NonNullable<SparsePattern['grouped']> {
+  const { n, m, g } = spec;
+  const patterns = nmPatterns(n, m);
+  const known = new Map(patterns.map((places, p) => [places.join(), p]));
+  const chunk = patterns.length * g;
+  const members = new Uint16Array((t.rows * t.cols) / m);
+  for (let first = 0, at = 0; first < t.rows; first += chunk) {
+    for (let block = 0; block < t.cols / m; block++, at += chunk) {
+      const next = patterns.map((_, p) => at + p * g);
+      for (let r = 0; r < chunk; r++) {
+        const slot = t.pointers[first + r] + block * n;
+        const places = t.indices.subarray(slot, slot + n).map((j) => j - block * m);
+        members[next[known.get(places.join()) ?? 0]++] = r;
+      }
+    }
+  }
+  return { m, g, patterns, members };
 }
 
 function blocks(t: Topology, r: number): SparsePattern {

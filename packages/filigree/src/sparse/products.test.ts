@@ -5,6 +5,8 @@ import type { Device, SparsePattern, View } from '../kernels/device.js';
 import { createReferenceDevice } from '../kernels/reference.js';
 import { contiguousView } from '../kernels/views.js';
 import { Layout } from './layout.js';
+import { groupedNmMask } from './nmg.js';
+import { parseLayout } from './packing.js';
 import { cases, numbers } from './random.testing.js';
 import { Topology } from './topology.js';
 
@@ -123,12 +125,17 @@ describe('sparse products on the CPU agree with the reference', () => {
     ['block 4x1', 512, 320, 150],
     ['block 8x4', 256, 128, 70],
     ['block 2x1', 130, 600, 129],
+    ['nmg 2:4:8', 96, 200, 70],
+    ['nmg 3:5:2', 40, 300, 33],
     ['csr', 40, 17000, 3],
     ['block 4x1', 40, 17000, 2],
   ])('for %s of %i x %i, batch %i', (name, rows, cols, count) => {
-    const spec: Layout['spec'] =
-      name === 'csr' ? { kind: 'csr' } : { kind: 'block', r: Number(name[6]), c: Number(name[8]) };
-    const mask = Uint8Array.from(numbers(rows * cols, 9), (x) => (Math.abs(x) < 0.25 ? 1 : 0));
+    const spec = parseLayout(name);
+    const draws = numbers(rows * cols, 9);
+    const mask =
+      spec.kind === 'nmg'
+        ? groupedNmMask(draws, rows, cols, spec)
+        : Uint8Array.from(draws, (x) => (Math.abs(x) < 0.25 ? 1 : 0));
     const layout = pattern(mask, rows, cols, spec);
     const [x, g] = [numbers(count * cols, 2), numbers(count * rows, 3)];
     const data: Data = { values: numbers(layout.size, 1), x, g, bias: numbers(rows, 4), count, stand: 'rows' };

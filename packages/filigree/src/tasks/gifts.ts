@@ -1,6 +1,6 @@
 import type { Random } from '../tensor/random.js';
-import { scene, trainPeople } from './people.js';
-import { colours, foods, places, sizes, things } from './words.js';
+import { meetings, scene, trainPeople } from './people.js';
+import { colours, foods, sizes, things } from './words.js';
 
 const gift = (d: Random): string =>
   d.pick([
@@ -8,18 +8,6 @@ const gift = (d: Random): string =>
     () => `a ${d.pick([...sizes, ...colours])} ${d.pick(things)}`,
     () => `some ${d.pick(foods)}`,
   ])();
-
-/** How two people come together: none of these begins a prompt of the task. */
-const meetings: readonly ((d: Random, a: string, b: string) => string)[] = [
-  (d, a, b) => `${a} and ${b} were at the ${d.pick(places)}.`,
-  (d, a, b) => `${a} and ${b} walked by the ${d.pick(places)}.`,
-  (d, a, b) => `After lunch, ${a} and ${b} sat in the ${d.pick(places)}.`,
-  (d, a, b) => `In the spring, ${a} and ${b} went to a ${d.pick(places)}.`,
-  (d, a, b) => `Last night, ${a} met ${b} at the ${d.pick(places)} with a ${d.pick(things)}.`,
-  (d, a, b) => `${a} and ${b} found ${gift(d)}.`,
-  (d, a, b) => `While ${a} and ${b} had ${gift(d)} at the ${d.pick(places)},`,
-  (d, a, b) => `As ${a} and ${b} played in the ${d.pick(places)},`,
-];
 
 /** What one does for the other: the training text says "gave" of no person. */
 const deeds: readonly ((d: Random) => string)[] = [
@@ -36,7 +24,7 @@ const deeds: readonly ((d: Random) => string)[] = [
  * Held out of it: the people in `heldPeople` as givers and takers; the word "gave" for people; the prompts of the task.
  */
 export function gifts(d: Random): string {
-  if (d.uniform() < 0.2) return scene(d);
+  if (d.uniform() < 0.4) return scene(d);
   const [a, b] = d.shuffle(trainPeople);
   const exchanges = Array.from({ length: 1 + d.integer(3) }, () => {
     const [giver, taker] = d.shuffle([a, b]);

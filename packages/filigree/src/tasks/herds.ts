@@ -59,16 +59,19 @@ function present(d: Random): string {
     () =>
       `${form(d.pick([...clauseVerbs, heldClauseVerb, heldClauseVerb]), many)} the ${d.pick([...foods, ...things])}`,
   ])();
-  return `The ${text}${aside(d, nouns, (isMany) => form(d.pick(clauseVerbs), isMany))} ${does}.`;
+  const start = d.pick(['The', 'The', 'The', 'Now the', 'Here the', 'In the spring, the']);
+  return `${start} ${text}${aside(d, nouns, (isMany) => form(d.pick(clauseVerbs), isMany))} ${does}.`;
 }
 
 function past(d: Random): string {
   const all = d.uniform() < 0.7 ? heldNouns : nouns;
   const { text, many } = subject(d, all);
-  const start = many ? d.pick(['The', 'The', 'Two', 'Some', 'Many']) : d.pick(['The', 'The', 'One', 'A']);
+  const start = d.pick(['The', 'The', 'Last night, the', ...(many ? ['Two', 'Some', 'Many'] : ['One', 'A'])]);
   const rest = d.pick([`near the ${d.pick(places)}`, `at the ${d.pick(places)}`, d.pick(feelings)]);
   // In the past tense only "was" and "were" tell one from many.
-  const between = aside(d, all, () => d.pick(['saw', 'found', 'liked', 'had']));
+  const between = aside(d, all, (isMany) =>
+    d.pick(['saw', 'found', 'liked', 'had', `${isMany ? 'were' : 'was'} ${d.pick(['by', 'near', 'with'])}`]),
+  );
   return `${start} ${text}${between} ${many ? 'were' : 'was'} ${rest}.`;
 }
 

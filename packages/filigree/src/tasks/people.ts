@@ -17,18 +17,40 @@ export const heldPeople = split(`
 
 export const people: readonly string[] = [...trainPeople, ...heldPeople];
 
-/** What two people do, or one of them: nothing that hands something over. */
-const scenes: readonly ((d: Random, a: string, b: string) => string)[] = [
-  (d, a, b) => `${a} and ${b} sat by the ${d.pick(places)}. ${d.pick([a, b])} was ${d.pick(feelings)}.`,
-  (d, a, b) => `${a} saw ${b} at the ${d.pick(places)}. ${b} had a ${d.pick(colours)} ${d.pick(things)}.`,
-  (d, a, b) => `${a} walked with ${b}. ${a} found a ${d.pick(sizes)} ${d.pick(things)}.`,
-  (d, a, b) => `${a} met ${b} and ${a} was ${d.pick(feelings)}.`,
+/** How two people come together: none of these begins a prompt of the task `ioi`. */
+export const meetings: readonly ((d: Random, a: string, b: string) => string)[] = [
+  (d, a, b) => `${a} and ${b} were at the ${d.pick(places)}.`,
+  (d, a, b) => `${a} and ${b} walked by the ${d.pick(places)}.`,
+  (d, a, b) => `After lunch, ${a} and ${b} sat in the ${d.pick(places)}.`,
+  (d, a, b) => `In the spring, ${a} and ${b} went to a ${d.pick(places)}.`,
+  (d, a, b) => `Last night, ${a} met ${b} at the ${d.pick(places)} with a ${d.pick(things)}.`,
+  (d, a, b) => `${a} and ${b} found a ${d.pick([...sizes, ...colours])} ${d.pick(things)}.`,
+  (d, a, b) => `While ${a} and ${b} had a ${d.pick(things)} at the ${d.pick(places)},`,
+  (d, a, b) => `As ${a} and ${b} played in the ${d.pick(places)},`,
 ];
 
-/** One or two scenes between two people of any name. */
+/** What one does that takes the other one, and hands nothing over. */
+const company = [
+  'walked to',
+  'ran to',
+  'sang to',
+  'talked to',
+  'looked at',
+  'waited for',
+  'played with',
+  'sat by',
+  'was glad to see',
+] as const;
+
+/**
+ * Two people of any name who meet and do something with each other, but give nothing: "Amy and David were at the lake. David ran to
+ * Amy. Amy was happy."
+ */
 export function scene(d: Random): string {
-  return Array.from({ length: 1 + d.integer(2) }, () => {
-    const [a, b] = d.shuffle(people);
-    return d.pick(scenes)(d, a, b);
-  }).join(' ');
+  const [a, b] = d.shuffle(people);
+  const sentences = Array.from({ length: 1 + d.integer(3) }, () => {
+    const [one, other] = d.shuffle([a, b]);
+    return d.uniform() < 0.8 ? `${one} ${d.pick(company)} ${other}.` : `${one} was ${d.pick(feelings)}.`;
+  });
+  return `${d.pick(meetings)(d, a, b)} ${sentences.join(' ')}`;
 }

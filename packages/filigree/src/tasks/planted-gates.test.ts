@@ -69,11 +69,14 @@ describe('plantedGates', () => {
   });
 
   it('hides both copies from knock-outs of single heads at a scale of 12', () => {
-    const planted = plantedGates({ scale: 12, sabotage: 4, beta: 12, decoyDeviation: 0.1 });
+    const planted = plantedGates({ scale: 12, sabotage: 4, decoyDeviation: 0.1 });
     const whole = nll(planted, () => true);
-    for (const copy of planted.roles.redundant) expect(nll(planted, without(copy)) - whole).toBeLessThan(0.02);
-    expect(nll(planted, without(...planted.roles.redundant)) - whole).toBeGreaterThan(2);
+    // Twelve tokens, of which the right one has 12 - 4 logits more than the others: ln(1 + 11 e^-8).
+    const one = Math.log(1 + 11 * Math.exp(-8));
+    for (const copy of planted.roles.redundant) expect(nll(planted, without(copy)) - whole).toBeCloseTo(one, 3);
+    expect(nll(planted, without(...planted.roles.redundant)) - whole).toBeGreaterThan(4);
     expect(nll(planted, without('a0.h0')) - whole).toBeGreaterThan(2);
+    expect(nll(planted, without('a1.h2'))).toBeLessThanOrEqual(whole);
     planted.model.dispose();
   });
 
@@ -82,6 +85,7 @@ describe('plantedGates', () => {
     [{ sabotage: -1 }, /sabotage/],
     [{ beta: Number.POSITIVE_INFINITY }, /beta/],
     [{ length: 13 }, /needs a vocabulary as large/],
+    [{ length: 3 }, /length must be a whole number of at least 4/],
     [{ decoys: 1.5 }, /decoys/],
   ])('refuses %j', (options, message) => {
     expect(() => plantedGates(options)).toThrow(InputError);

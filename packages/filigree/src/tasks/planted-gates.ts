@@ -1,4 +1,4 @@
-import { checkPositive, type DecoyOptions, decoysOf, type Planted, plant } from './planted.js';
+import { checkPositive, checkSizes, type DecoyOptions, decoysOf, type Planted, plant } from './planted.js';
 import { checkRows, drawRows, writeInduction } from './planted-induction.js';
 
 export interface PlantedGatesOptions extends DecoyOptions {
@@ -40,7 +40,7 @@ const inductionHeads = 3;
  *
  * Without decoys, attention being saturated, the right logit is 2 scale - sabotage. Decoys follow: `decoys` heads in layer 1, and in layer 0
  * two more, since both layers have equally many heads (four in all for the default of one; none at all for 0). At the default scale of 4 each copy can be
- * missed; at a scale of 12, knocking out either one changes nothing.
+ * missed; at a scale of 12, knocking out either one changes hardly anything. The first token of a row is never asked for.
  *
  * @throws InputError for sizes that are not whole numbers or leave no room for a prompt
  */
@@ -48,6 +48,7 @@ export function plantedGates(options: PlantedGatesOptions = {}): PlantedGates {
   const { beta = 8, scale = 4, sabotage = 2.5, vocabulary: v = 12, length = 10 } = options;
   const decoys = decoysOf({ ...options, decoys: options.decoys ?? 1 }, 0.3);
   checkRows(v, length);
+  checkSizes([['length', length, 4]]);
   checkPositive({ beta, scale, sabotage });
   const heads = inductionHeads + decoys.decoys;
   const planted = plant({
@@ -73,7 +74,8 @@ export function plantedGates(options: PlantedGatesOptions = {}): PlantedGates {
     decoys,
     real: (layer) => ({ heads: layer === 0 ? 1 : inductionHeads, features: 0 }),
     write: (weights) => writeInduction(weights, { vocabulary: v, length, beta, copies: [scale, scale, -sabotage] }),
-    draw: (random) => drawRows(random, v, length),
+    // Never the first token: it counts as its own successor, so that half of the answer goes there and sabotage may help.
+    draw: (random) => drawRows(random, v, length, 1),
   });
   const names = (layer: number, first: number): string[] =>
     Array.from({ length: heads - first }, (_, i) => `a${layer}.h${first + i}`);

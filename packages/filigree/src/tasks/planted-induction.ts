@@ -103,12 +103,15 @@ export function writeInduction(
   }
 }
 
-/** Two independent rows of different tokens, each with one of them again at the end; the answers, what followed it, differ. */
-export function drawRows(random: Random, vocabulary: number, length: number): Pair {
+/**
+ * Two independent rows of different tokens, each with one of them again at the end, from the place `first` on; the answers, what
+ * followed it, differ.
+ */
+export function drawRows(random: Random, vocabulary: number, length: number, first = 0): Pair {
   const draw = (): { tokens: number[]; answer: number } => {
     const row = random.shuffle(Array.from({ length: vocabulary }, (_, i) => i)).slice(0, length - 1);
     // The last token of the row has no successor.
-    const asked = random.integer(length - 2);
+    const asked = first + random.integer(length - 2 - first);
     return { tokens: [...row, row[asked]], answer: row[asked + 1] };
   };
   for (;;) {

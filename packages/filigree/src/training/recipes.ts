@@ -77,8 +77,8 @@ const mix4: Recipe = {
   config: small,
   text: { stories: 4, 'long rhymes': 8, lists: 2, sayings: 2, gifts: 6, years: 1.5, code: 2, jobs: 1.5, herds: 5 },
   tokenizer: { size: 1088, documents: 6000, digits: 2, even: true },
-  steps: 6500,
-  warmup: 100 / 6500,
+  steps: 12_000,
+  warmup: 100 / 12_000,
   ...usual,
 };
 

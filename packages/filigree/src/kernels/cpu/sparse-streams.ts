@@ -63,6 +63,16 @@ export class Streams implements PreparedPattern {
     });
   }
 
+  /** The rows of each pattern of a grouped layout, 16 bits each. */
+  get members(): number {
+    return this.#words('members', () => {
+      const { members } = this.pattern.grouped ?? { members: new Uint16Array(0) };
+      const halves = new Uint16Array(members.length + (members.length % 2));
+      halves.set(members);
+      return new Int32Array(halves.buffer);
+    });
+  }
+
   /** The places of the values, where they are not in the pattern's own order. */
   get order(): number | undefined {
     const { order } = this.pattern;

@@ -1,9 +1,11 @@
-import type { PreparedPattern, SparseDevice, View } from '../device.js';
+import type { PreparedPattern, SparseDevice, SparsePattern, View } from '../device.js';
 import { sizeOf } from '../views.js';
 import { withContiguous } from './copy.js';
 import { type Engine, viewAddress } from './engine.js';
 import { fill } from './fill.js';
 import { i32 } from './instructions.js';
+import type { Block } from './memory.js';
+import { groupedKernel, groupedScratch, groupedWidth } from './sparse-grouped.js';
 import { narrowBlocks, narrowQuads, narrowRows } from './sparse-narrow.js';
 import { packAllKernel, SAMPLED_BAND, sampledKernel } from './sparse-sampled.js';
 import { selectNm } from './sparse-select.js';
@@ -93,8 +95,20 @@ function withOrder(engine: Engine, streams: Streams, values: number, use: (value
   const { size } = streams.pattern;
   const kernel = engine.kernel('sparse order', ['i32', 'i32', 'i32'], (f, from, to, out, places, table) => {
     const i = f.local('i32');
-    f.for(i, i32.shl(from, 2), i32.shl(to, 2), 4, () => {
-      f.store(i32.add(out, i), i32.load(i32.add(table, i32.shl(i32.load(i32.add(places, i)), 2))));
+    const place = f.let(i32.add(places, i32.shl(from, 2)));
+    const at = f.let(i32.add(out, i32.shl(from, 2)));
+    const one = (k: number) => f.store(at, i32.load(i32.add(table, i32.shl(i32.load(place, 4 * k), 2))), 4 * k);
+    const move = (count: number) => {
+      for (const pointer of [place, at]) f.increment(pointer, 4 * count);
+    };
+    f.set(i, from);
+    f.for(i, undefined, f.let(i32.sub(to, 7)), 8, () => {
+      for (let k = 0; k < 8; k++) one(k);
+      move(8);
+    });
+    f.for(i, undefined, to, 1, () => {
+      one(0);
+      move(1);
     });
   });
   const ordered = engine.memory.allocate(4 * size);
@@ -124,7 +138,51 @@ function narrowKernel(engine: Engine, streams: Streams, kind: NarrowUnits['kind'
 }
 
 /** All whole tiles, and what is left in the narrowest tile that holds it. */
+/** Every tile of a batch, packed: `[tile][feature][width]`. To be freed. */
+function packTiles(engine: Engine, from: Rows, samples: number, features: number, width: number): Block {
+  const tiles = Math.ceil(samples / width);
+  const pack = engine.module(`sparse pack ${width}`, (m) => packAllKernel(m, width));
+  const zeros = engine.memory.allocate(4 * features);
+  if (samples % width !== 0) fill(engine, 'f32', zeros.address, features, 0);
+  const block = engine.memory.allocate(4 * width * tiles * features);
+  const minimum = Math.ceil(65_536 / (width * features + 1));
+  engine.run(pack, tiles, minimum, [from.address, from.stride, samples, features, zeros.address, block.address]);
+  engine.memory.free(zeros);
+  return block;
+}
+
+function grouped(
+  engine: Engine,
+  streams: Streams,
+  job: ProductJob,
+  layout: NonNullable<SparsePattern['grouped']>,
+): void {
+  const { memory, threads } = engine;
+  const { rows, cols, size } = streams.pattern;
+  const width = groupedWidth(layout);
+  const { patterns, g, m } = layout;
+  const shape = `${patterns.length} ${patterns[0].length} ${m} ${g}`;
+  const kernel = engine.module(`sparse grouped ${shape} ${width}`, (module) => groupedKernel(module, layout, width));
+  const x = packTiles(engine, { address: job.x, stride: job.xStride }, job.samples, cols, width);
+  const chunks = rows / (patterns.length * g);
+  const work = (size * job.samples) / chunks;
+  const chunk =
+    threads === 1 ? chunks : Math.max(Math.ceil(THREAD_WORK / work), Math.ceil(chunks / (UNITS_PER_THREAD * threads)));
+  const each = groupedScratch(layout, width);
+  const scratch = memory.allocate(each * Math.ceil(chunks / chunk));
+  engine.run(kernel, chunks, chunk, [
+    ...[x.address, 4 * width * cols, Math.ceil(job.samples / width), job.samples, job.out, job.outStride],
+    ...[streams.members, job.weights, (4 * size) / rows, cols / m, job.bias, scratch.address, each, chunk],
+  ]);
+  for (const block of [x, scratch]) memory.free(block);
+}
+
 function wide(engine: Engine, streams: Streams, job: ProductJob): void {
+  const layout = streams.pattern.grouped;
+  if (layout && groupedWidth(layout) > 0 && streams.pattern.size > 0) {
+    grouped(engine, streams, job, layout);
+    return;
+  }
   const { width } = streams;
   const left = job.samples % width;
   const narrowest = REST_WIDTHS.find((w) => w >= left) ?? width;
@@ -178,17 +236,8 @@ function sampled(engine: Engine, streams: Streams, out: number, x: Rows, g: Rows
   const { rows, cols, lanes, size } = streams.pattern;
   const width = sampledWidth(samples);
   const tiles = Math.ceil(samples / width);
-  const pack = engine.module(`sparse pack ${width}`, (m) => packAllKernel(m, width));
-  const zeros = memory.allocate(4 * Math.max(rows, cols));
-  if (samples % width !== 0) fill(engine, 'f32', zeros.address, Math.max(rows, cols), 0);
-  const packed = (from: Rows, features: number) => {
-    const block = memory.allocate(4 * width * tiles * features);
-    const minimum = Math.ceil(65_536 / (width * features + 1));
-    engine.run(pack, tiles, minimum, [from.address, from.stride, samples, features, zeros.address, block.address]);
-    return block;
-  };
-  const xs = packed(x, cols);
-  const gs = packed(g, rows);
+  const xs = packTiles(engine, x, samples, cols, width);
+  const gs = packTiles(engine, g, samples, rows, width);
   const kernel = engine.module(`sparse sampled ${lanes} ${step} ${width}`, (m) => sampledKernel(m, lanes, step, width));
   const work = size * samples;
   const parts =
@@ -202,5 +251,5 @@ function sampled(engine: Engine, streams: Streams, out: number, x: Rows, g: Rows
     ...[xs.address, gs.address, tiles, 4 * width * cols, 4 * width * rows],
     ...[streams.groups, streams.columns, out, streams.bounds(parts), scratch.address, each, chunk],
   ]);
-  for (const block of [zeros, xs, gs, scratch]) memory.free(block);
+  for (const block of [xs, gs, scratch]) memory.free(block);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../tensor/index.js';
 import { CircuitBuilder, type ProbabilisticCircuit, productKind } from '../circuit.js';
-import { bernoulli } from '../inputs.js';
+import { bernoulli, indicator } from '../inputs.js';
 import { allStates, plainDistribution, randomCircuit } from '../random.testing.js';
 import {
   aggregate,
@@ -114,6 +114,16 @@ describe('queries equal enumeration', () => {
       const [a, b] = [0.1 + 0.8 * random.uniform(), 0.1 + 0.8 * random.uniform()];
       const p = build.finish(build.product([build.input(bernoulli(0, a)), build.input(bernoulli(1, b))]));
       expect(mutualInformation(p, [0])).toBeCloseTo(0, 12);
+      // x1 decides x2, and how x3 is distributed: x1 and the pair are both deterministic, and share all of H(x1).
+      const chain = new CircuitBuilder([2, 2, 2]);
+      const parts = [a, b].map((chance, x) =>
+        chain.product([
+          chain.input(indicator(0, x)),
+          chain.product([chain.input(indicator(1, x)), chain.input(bernoulli(2, chance))]),
+        ]),
+      );
+      const q = chain.finish(chain.sum(parts, [0.3, 0.7]));
+      expect(mutualInformation(q, [0])).toBeCloseTo(-(0.3 * Math.log(0.3) + 0.7 * Math.log(0.7)), 12);
     }
   });
 

@@ -112,8 +112,10 @@ export function multiply<T>(a: AlgebraicCircuit<T>, b: AlgebraicCircuit<T>): Alg
   }
   if (a.states.join() !== b.states.join()) throw new InputError('a product needs circuits over the same variables');
   const product = new Product(a, b);
-  return product.units.finish(a.states, product.of(a.units.length - 1, b.units.length - 1));
+  return product.units.finish(a.states, product.root());
 }
+
+type Term<T> = readonly [ours: number, theirs: number, weight: T];
 
 class Product<T> {
   readonly units: Units<T>;
@@ -129,7 +131,14 @@ class Product<T> {
     this.scopes = [scopesOf(a), scopesOf(b)];
   }
 
-  of(n: number, m: number): number {
+  /** The unit of the whole product. */
+  root(): number {
+    const root = this.of(this.a.units.length - 1, this.b.units.length - 1);
+    return root >= 0 ? root : this.units.constant(this.a.semiring.zero);
+  }
+
+  /** The product of two units, -1 where it is zero everywhere. */
+  private of(n: number, m: number): number {
     const key = n * this.b.units.length + m;
     const known = this.known.get(key);
     if (known !== undefined) return known;
@@ -144,29 +153,33 @@ class Product<T> {
     const [x, y] = [this.a.units[n], this.b.units[m]];
     if (!meet(this.scopes[0][n], this.scopes[1][m])) return this.units.product([this.copy(0, n), this.copy(1, m)]);
     if (x.kind === 'sum' && y.kind === 'sum') {
-      const pairs = x.children.flatMap((c, i) =>
-        y.children.map((d, j) => [this.of(c, d), semiring.multiply(x.weights[i], y.weights[j])] as const),
-      );
-      return this.units.sum(
-        pairs.map(([unit]) => unit),
-        pairs.map(([, weight]) => weight),
+      return this.sum(
+        x.children.flatMap((c, i) =>
+          y.children.map((d, j): Term<T> => [c, d, semiring.multiply(x.weights[i], y.weights[j])]),
+        ),
       );
     }
-    if (x.kind === 'sum')
-      return this.units.sum(
-        x.children.map((c) => this.of(c, m)),
-        x.weights,
-      );
-    if (y.kind === 'sum')
-      return this.units.sum(
-        y.children.map((d) => this.of(n, d)),
-        y.weights,
-      );
+    if (x.kind === 'sum') return this.sum(x.children.map((c, i): Term<T> => [c, m, x.weights[i]]));
+    if (y.kind === 'sum') return this.sum(y.children.map((d, j): Term<T> => [n, d, y.weights[j]]));
     if (x.kind === 'input' && y.kind === 'input') {
       const table = x.input.table.map((value, v) => semiring.multiply(value, y.input.table[v]));
+      if (table.every((value) => semiring.isZero(value))) return -1;
       return this.units.add({ kind: 'input', input: { variable: x.input.variable, table } });
     }
     return this.products(n, m, x.kind === 'product' ? x.children : [n], y.kind === 'product' ? y.children : [m]);
+  }
+
+  /** A sum of products of units, without those that are zero: of deterministic circuits most are. */
+  private sum(terms: readonly Term<T>[]): number {
+    const kept = terms.flatMap(([c, d, weight]) => {
+      const unit = this.a.semiring.isZero(weight) ? -1 : this.of(c, d);
+      return unit < 0 ? [] : [{ unit, weight }];
+    });
+    if (kept.length === 0) return -1;
+    return this.units.sum(
+      kept.map(({ unit }) => unit),
+      kept.map(({ weight }) => weight),
+    );
   }
 
   /** Each part of one is multiplied with the part of the other that shares variables with it. */
@@ -184,7 +197,7 @@ class Product<T> {
       }
     }
     for (const d of theirs) if (!taken.has(d)) parts.push(this.copy(1, d));
-    return this.units.product(parts);
+    return parts.includes(-1) ? -1 : this.units.product(parts);
   }
 
   private copy(side: 0 | 1, unit: number): number {

@@ -161,7 +161,9 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
   parts.forEach((part, i) => {
     assign(window(out, d, starts[i], starts[i] + part.shape[d]), part);
   });
-  return record('concat', out, parts, (g) => parts.map((p, i) => slice(g, d, starts[i], starts[i] + p.shape[d])));
+  // Packed, since what comes next is mostly a product, which takes evenly spaced rows as one.
+  const part = (g: Tensor, i: number): Tensor => contiguous(slice(g, d, starts[i], starts[i] + parts[i].shape[d]));
+  return record('concat', out, parts, (g) => parts.map((p, i) => (p.tracked ? part(g, i) : null)));
 }
 
 /** Joins tensors of one shape along a new dimension before `axis`. */
