@@ -4,9 +4,39 @@ import { dropRows, heuristicRows, type Problem, roundRows } from './sparse-pc-pa
 
 /** The settings of a separate prototype, and smaller ones for a first look. */
 const heuristics: Record<MeasureOptions['size'], Problem> = {
-  smoke: { variables: 15, truth: 4, values: 3, transitions: 0.15, emissions: 0.3, rows: 1500, latents: 8, epochs: 12, percents: [50, 75] },
-  quick: { variables: 31, truth: 8, values: 4, transitions: 0.15, emissions: 0.3, rows: 4000, latents: 16, epochs: 15, percents: [50, 75, 90] },
-  full: { variables: 31, truth: 8, values: 4, transitions: 0.15, emissions: 0.3, rows: 8000, latents: 16, epochs: 25, percents: [50, 75, 90] },
+  smoke: {
+    variables: 15,
+    truth: 4,
+    values: 3,
+    transitions: 0.15,
+    emissions: 0.3,
+    rows: 1500,
+    latents: 8,
+    epochs: 12,
+    percents: [50, 75],
+  },
+  quick: {
+    variables: 31,
+    truth: 8,
+    values: 4,
+    transitions: 0.15,
+    emissions: 0.3,
+    rows: 4000,
+    latents: 16,
+    epochs: 15,
+    percents: [50, 75, 90],
+  },
+  full: {
+    variables: 31,
+    truth: 8,
+    values: 4,
+    transitions: 0.15,
+    emissions: 0.3,
+    rows: 8000,
+    latents: 16,
+    epochs: 25,
+    percents: [50, 75, 90],
+  },
 };
 const rich: Problem = {
   ...{ variables: 31, truth: 64, values: 16, transitions: 0.03, emissions: 0.1, rows: 20_000, latents: 16, epochs: 8 },
