@@ -334,12 +334,17 @@ describe.skipIf(!there)('the explorer', () => {
       await until(page, `document.querySelector('.notice')?.textContent.startsWith('Saved into')`);
     });
     const file = join(folder, 'mine.circuit.json');
+    const original = readCircuit(JSON.parse(readFileSync(`${examples}/pronoun.circuit.json`, 'utf8')), 'pronoun');
     const saved: Circuit = readCircuit(JSON.parse(readFileSync(file, 'utf8')), file);
     expect(saved.annotations).toEqual({
       supernodes: [{ name: 'names', nodes: [5] }],
       notes: [{ node: 5, text: 'moves the name' }],
     });
     expect(saved.edges.kept.filter(Boolean)).toHaveLength(9);
+    expect(saved.provenance.options).toMatchObject({ size: 9, edited: true });
+    // What was measured of the ten edges is not said of the nine.
+    expect(saved.provenance.metrics['interval']).toBeUndefined();
+    expect(saved.provenance.metrics['faithfulness']).not.toBe(original.provenance.metrics['faithfulness']);
   });
 
   it('writes pictures and files, and opens attribution graphs with positions', async () => {

@@ -292,7 +292,11 @@ export function Graph(props: GraphProps): React.JSX.Element {
     >
       <canvas ref={canvas} />
       {/* biome-ignore lint/a11y/useSemanticElements: a group of an SVG */}
-      <svg role="group" aria-label={label} style={{ '--edge-opacity': crowdOf(shown).opacity } as React.CSSProperties}>
+      <svg
+        role="group"
+        aria-label={label}
+        style={{ '--edge-opacity': few ? crowdOf(shown).opacity : 0.8 } as React.CSSProperties}
+      >
         <g ref={scene}>
           <Columns placed={placed} />
           <Lines placed={placed} states={states} widths={widths} signOf={edgeSign} on={few} />

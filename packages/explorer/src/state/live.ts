@@ -85,7 +85,7 @@ export function startLive(): void {
           { circuit: id, kept: keptEdges(open), question: questionOf(open) },
           { signal },
         );
-        setOpen({ judged, judgedError: '' }, id);
+        setOpen({ judged, judgedFor: open.edits, judgedError: '' }, id);
       } catch (error) {
         if (!signal.aborted) setOpen({ judged: null, judgedError: messageOf(error) }, id);
       }

@@ -5,6 +5,7 @@ import { addressOf, examples, fetchText, given, here, type Item } from './items.
 import { packAnnotations, unpackAnnotations } from './pack.js';
 import {
   addItem,
+  countKept,
   edit,
   getState,
   keptEdges,
@@ -129,6 +130,7 @@ export async function openCircuit(id: string, params: Readonly<Record<string, st
       answers: null,
       answersError: '',
       judged: null,
+      judgedFor: null,
       judgedError: '',
       facts: null,
     };
@@ -301,10 +303,25 @@ export function currentCircuit(open: Open): Circuit {
     ...(pinned.length > 0 ? { pinned } : {}),
   };
   const { annotations: _, ...rest } = open.circuit;
+  const changed = kept.some((is, e) => (is === 1) !== open.circuit.edges.kept[e]);
   return {
     ...rest,
+    ...(changed ? { provenance: changedProvenance(open, countKept(kept)) } : {}),
     edges: { ...open.circuit.edges, kept: Array.from(kept, Boolean) },
     ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+  };
+}
+
+/** Where other edges are kept than in the file, what was measured of those no longer holds; what was measured here does. */
+function changedProvenance({ circuit, judged, judgedFor, edits }: Open, size: number): Circuit['provenance'] {
+  const { provenance } = circuit;
+  const ofEdges = ['metric', 'faithfulness', 'interval', 'completeness', 'random'];
+  const metrics = Object.fromEntries(Object.entries(provenance.metrics).filter(([key]) => !ofEdges.includes(key)));
+  const now = judged && judgedFor === edits && Number.isFinite(judged.faithfulness) ? judged : undefined;
+  return {
+    ...provenance,
+    options: { ...provenance.options, size, edited: true },
+    metrics: now ? { ...metrics, metric: now.circuit, faithfulness: now.faithfulness } : metrics,
   };
 }
 

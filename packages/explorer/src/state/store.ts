@@ -59,6 +59,8 @@ export interface Open {
   readonly answers: Answers | null;
   readonly answersError: string;
   readonly judged: Judged | null;
+  /** What was judged. */
+  readonly judgedFor: Edits | null;
   readonly judgedError: string;
   readonly facts: { readonly node: number; readonly data: NodeFacts | null; readonly error: string } | null;
 }
