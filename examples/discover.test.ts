@@ -6,7 +6,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { build, root } from '../tests/command.js';
 
 const shared = process.env['FILIGREE_SHARED'] ?? join(root, '../shared');
-const model = [join(root, 'models/stories'), join(shared, 'models/stories260K')].find(existsSync);
+const model = [join(root, 'models/mix4'), join(shared, 'models/stories260K')].find(existsSync);
 if (!model) console.warn(`skipped: there is no model in models/ and none in ${shared}`);
 
 beforeAll(build, 300_000);

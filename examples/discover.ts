@@ -3,7 +3,7 @@
 import { eapIg, evaluateScores, findTask, taskPairs } from 'filigree';
 import { openModel } from 'filigree/node';
 
-const { model, tokenizer } = await openModel(process.argv[2] ?? 'models/stories');
+const { model, tokenizer } = await openModel(process.argv[2] ?? 'models/mix4');
 const task = findTask('pronoun');
 const { pairs } = taskPairs(task, tokenizer, { count: 20 });
 const { graph, scores } = await eapIg(model, pairs);

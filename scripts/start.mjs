@@ -11,7 +11,7 @@ const report = 'out/report.html';
 function options() {
   try {
     return parseArgs({
-      options: { once: { type: 'boolean', default: false }, model: { type: 'string', default: 'models/stories' } },
+      options: { once: { type: 'boolean', default: false }, model: { type: 'string', default: 'models/mix4' } },
     }).values;
   } catch {
     return fail('npm start takes only --once and --model FOLDER, after two dashes: npm start -- --once', 2);

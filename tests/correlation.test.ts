@@ -9,7 +9,7 @@ const shared = process.env['FILIGREE_SHARED'] ?? `${root}../shared`;
 
 /** Few pairs, since every edge is patched on each. */
 const models: [name: string, folder: string, pairs: number][] = [
-  ['the model that the project ships', `${root}models/stories`, 8],
+  ['the model that the project ships', `${root}models/mix4`, 8],
   ['stories260K', `${shared}/models/stories260K`, 3],
 ];
 

@@ -14,7 +14,7 @@ it('compares methods on a task, and goes on from what was measured', () =>
     const out = join(folder, 'm.md');
     const small = [
       'curves',
-      'models/stories',
+      'models/mix4',
       '--tasks',
       'pronoun',
       '--seeds',
@@ -38,7 +38,7 @@ it('compares methods on a task, and goes on from what was measured', () =>
     expect(page).toContain('(m-pronoun.svg)');
     expect(page).toMatch(/\| eap \| .*\n\| random \| /);
     expect(page).toContain(
-      '    filigree curves models/stories --tasks pronoun --methods eap,random --seeds 1 --limit 4 --out m.md',
+      '    filigree curves models/mix4 --tasks pronoun --methods eap,random --seeds 1 --limit 4 --out m.md',
     );
     expect(readFileSync(join(folder, 'm-pronoun.svg'), 'utf8')).toMatch(/^<svg [\s\S]*>random<\/text>/);
   }));
@@ -55,7 +55,7 @@ it('says in one line what is wrong, and writes nothing', () =>
       [['--out', out, '--results', join(folder, 'other.json')], /holds no curves/],
       [['--out', out, '--seeds', '0'], /--seeds must be/],
     ] as const) {
-      const { code, stdout, stderr } = await filigree('curves', 'models/stories', '--quiet', ...args);
+      const { code, stdout, stderr } = await filigree('curves', 'models/mix4', '--quiet', ...args);
       expect(stderr).toMatch(message);
       expect(stderr.trim().split('\n').length).toBe(1);
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { accuracy, eapIg, evaluateScores, findRecipe, findTask, taskPairs, tokenizerOf } from 'filigree';
+import { accuracy, eapIg, evaluateScores, findRecipe, findTask, taskPairs, tasks, tokenizerOf } from 'filigree';
 import { openModel } from 'filigree/node';
 import { describe, expect, it } from 'vitest';
 
@@ -9,23 +9,25 @@ const stories = `${process.env['FILIGREE_SHARED'] ?? `${root}../shared`}/models/
 if (!existsSync(stories)) console.warn(`skipped: there is no ${stories}`);
 
 describe('the model that the project ships', () => {
-  it('is right on nine of ten unseen pairs of every task that its text teaches', async () => {
-    const { model, tokenizer } = await openModel(`${root}models/stories`);
-    for (const task of ['pronoun', 'induction', 'bracket', 'quote'].map(findTask)) {
+  it('is right on nine of ten unseen pairs of every task, and on four of five of indirect objects', async () => {
+    const { model, tokenizer } = await openModel(`${root}models/mix4`);
+    for (const task of tasks) {
       const { pairs } = taskPairs(task, tokenizer!, { count: 200, seed: 17, part: 'evaluation', context: 64 });
       expect(pairs).toHaveLength(200);
-      expect(await accuracy(model, pairs, task), task.name).toBeGreaterThanOrEqual(0.9);
+      // Both prompts of `ioi-hard` ask for a name, so that two right answers make a pair: about 0.8 squared.
+      const least = { ioi: 0.8, 'ioi-abc-all': 0.8, 'ioi-hard': 0.64 }[task.name] ?? 0.9;
+      expect(await accuracy(model, pairs, task), task.name).toBeGreaterThanOrEqual(least);
     }
     model.dispose();
   });
 
   it('has the tokenizer that its recipe makes', () => {
-    const made = tokenizerOf(findRecipe('stories'), 0).tokenizer;
-    expect(JSON.parse(readFileSync(`${root}models/stories/tokenizer.json`, 'utf8'))).toEqual(made);
+    const made = tokenizerOf(findRecipe('mix4'), 0).tokenizer;
+    expect(JSON.parse(readFileSync(`${root}models/mix4/tokenizer.json`, 'utf8'))).toEqual(made);
   });
 
   it('is small', () => {
-    expect(statSync(`${root}models/stories/model.safetensors`).size).toBeLessThan(2e6);
+    expect(statSync(`${root}models/mix4/model.safetensors`).size).toBeLessThan(2e6);
   });
 });
 

@@ -6,7 +6,7 @@ import { build, filigree, json, root, withFolder } from './command.js';
 const model = 'fixtures/tiny-llama';
 const pairs = 'fixtures/expected/tiny-llama-pairs.jsonl';
 const ids = '1,5,9,5,9';
-const shipped = existsSync(join(root, 'models/stories')) ? 'models/stories' : undefined;
+const shipped = existsSync(join(root, 'models/mix4')) ? 'models/mix4' : undefined;
 
 interface Patched {
   metric: { name: string; clean: number; corrupt: number };

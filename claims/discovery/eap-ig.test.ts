@@ -18,20 +18,20 @@ const good: Row[] = [
   planted(3, 'EAP', { AUC: 1, 'true of 5': 5 }),
   planted(3, 'EAP-IG (5)', { AUC: 1, 'true of 5': 5 }),
   ...['EAP', 'EAP-IG (5)', 'random'].map((method, i) => ({
-    setting: 'stories, quote',
+    setting: 'mix4, quote',
     method,
     figures: { CMD: [0.2, 0.1, 0.8][i] },
     seed: 0,
   })),
   ...['EAP', 'EAP-IG (5)', 'random'].map((method, i) => ({
-    setting: 'stories, pronoun',
+    setting: 'mix4, pronoun',
     method,
     figures: { CMD: [0.2, 0.1, 0.8][i], ...(i < 2 ? { r: [0.9, 0.995][i] } : {}) },
     seed: 0,
   })),
   ...['pronoun', 'quote'].flatMap((task) =>
     ['its own', 'circuit of another'].map((method, i) => ({
-      setting: `stories, ${task}, through circuits`,
+      setting: `mix4, ${task}, through circuits`,
       method,
       figures: { f: [0.9, 0.2][i] },
       seed: 0,
@@ -62,10 +62,10 @@ describe('the claim of EAP-IG', () => {
     ['planted, beta 12', 'EAP-IG (20)', { 'axiom error': 0.02 }, 'axiom'],
     ['planted, beta 12', 'all edges cut', { error: 0.1 }, 'corrupted run'],
     ['planted, beta 3', 'EAP', { 'true of 5': 4 }, 'beta 3'],
-    ['stories, quote', 'EAP', { CMD: 0.05 }, 'two thirds'],
-    ['stories, quote', 'random', { CMD: 0.15 }, 'least faithful'],
-    ['stories, pronoun', 'EAP-IG (5)', { r: 0.98 }, 'patching every edge'],
-    ['stories, quote, through circuits', 'circuit of another', { f: 0.96 }, 'own is the most faithful'],
+    ['mix4, quote', 'EAP', { CMD: 0.05 }, 'two thirds'],
+    ['mix4, quote', 'random', { CMD: 0.15 }, 'least faithful'],
+    ['mix4, pronoun', 'EAP-IG (5)', { r: 0.98 }, 'patching every edge'],
+    ['mix4, quote, through circuits', 'circuit of another', { f: 0.96 }, 'own is the most faithful'],
     ['planted, circuits of equal size', 'true edges swapped', { 'change of f': 0.1 }, 'differ in f'],
     ['planted, circuits of equal size', 'other edges swapped', { 'change of f': 0.5 }, 'differ in f'],
   ])('does not hold when in "%s" %s has %j', (setting, method, figures, about) => {
@@ -79,7 +79,7 @@ describe('the claim of EAP-IG', () => {
     const rows = await eapIgClaim.measure({ size: 'full', seed: 0, openModel: async () => undefined });
     const notes = rows.flatMap((r) => r.note ?? []);
     expect(notes.length).toBeGreaterThan(0);
-    for (const note of notes) expect(note).toContain("'stories' is not here");
+    for (const note of notes) expect(note).toContain("'mix4' is not here");
     expect(eapIgClaim.holds(rows).holds).toBe(true);
   });
 });

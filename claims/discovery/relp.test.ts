@@ -16,19 +16,19 @@ const good = [
   row('norm rule alone', 0.96, 0.3),
   row('activation rule alone', 0.72, 0.4),
   ...['AtP', 'RelP'].map((method, i) => ({
-    setting: 'stories, pronoun, nodes',
+    setting: 'mix4, pronoun, nodes',
     method,
     figures: { 'r of MLPs': [0.6, 0.7][i], 'r of heads': [0.9, 0.95][i] },
     seed: 0,
   })),
   ...['AtP', 'RelP'].map((method, i) => ({
-    setting: 'stories, pronoun, sites by position',
+    setting: 'mix4, pronoun, sites by position',
     method,
     figures: { 'r of residual': [0.6, 0.7][i], 'r of attention': [0.9, 0.95][i] },
     seed: 0,
   })),
   ...['RelP', 'IG (10)', 'AtP'].map((method, i) => ({
-    setting: 'stories, pronoun, neurons',
+    setting: 'mix4, pronoun, neurons',
     method,
     figures: { 'backward passes': [1, 90, 1][i], 'f(10 %)': 0.8, 'f(20 %)': 0.9 },
     seed: 0,

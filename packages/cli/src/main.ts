@@ -42,7 +42,7 @@ function program(): Command {
       'after',
       `
 Example:
-  filigree discover models/stories --task pronoun --report pronoun.html
+  filigree discover models/mix4 --task pronoun --report pronoun.html
 
 filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wrong input, 130 interrupted.`,
     );

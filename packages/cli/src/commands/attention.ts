@@ -57,8 +57,8 @@ export function addAttention(program: Command, run: Run): void {
       'after',
       `
 Examples:
-  filigree attention models/stories --prompt "One day, Lily went to the park." --png heads.png
-  filigree attention models/stories --prompt "One day, Lily" --heads a0.h1,a2.h3 --json
+  filigree attention models/mix4 --prompt "One day, Lily went to the park." --png heads.png
+  filigree attention models/mix4 --prompt "One day, Lily" --heads a0.h1,a2.h3 --json
 
 Scores are mean attention, from 0 to 1, on random tokens said twice: to the token after the same one's earlier occurrence
 (induction), to the one before, to the earlier occurrence (duplicate), and to the first token of all.`,

@@ -49,7 +49,7 @@ export function addConvert(program: Command, run: Run): void {
       `
 Examples:
   filigree convert pronoun.circuit.json pronoun.mib.json
-  filigree convert graph.json theirs.circuit.json --model models/stories
+  filigree convert graph.json theirs.circuit.json --model models/mix4
   filigree convert pronoun.circuit.json pronoun.svg
   filigree convert pronoun.circuit.json pronoun.png --theme dark
 

@@ -81,8 +81,8 @@ export function addCurves(program: Command, run: Run): void {
       'after',
       `
 Examples:
-  filigree curves models/stories --out docs/methods.md
-  filigree curves models/stories --tasks pronoun --methods eap,eap-ig,random --seeds 1 --out pronoun.md
+  filigree curves models/mix4 --out docs/methods.md
+  filigree curves models/mix4 --tasks pronoun --methods eap,eap-ig,random --seeds 1 --out pronoun.md
 
 Each method has its usual settings. What is measured is written at once, so that an interrupted run goes on where it was.`,
     )

@@ -116,9 +116,9 @@ export function addDiscover(program: Command, run: Run): void {
       'after',
       `
 Examples:
-  filigree discover models/stories --task pronoun
-  filigree discover models/stories --task pronoun --size 20 --out pronoun.circuit.json --report pronoun.html
-  filigree discover models/stories --task pronoun --level neuron --method relp --signed
+  filigree discover models/mix4 --task pronoun
+  filigree discover models/mix4 --task pronoun --size 20 --out pronoun.circuit.json --report pronoun.html
+  filigree discover models/mix4 --task pronoun --level neuron --method relp --signed
   filigree discover gpt2-folder --task pairs.jsonl --method eap --scores scores.json --json
 
 A row of a JSONL file is {"clean", "corrupt", "answer", "wrong"} as text or {"clean_ids", "corrupt_ids", "answer_id",

@@ -77,8 +77,8 @@ export function addEvaluate(program: Command, run: Run): void {
       'after',
       `
 Examples:
-  filigree evaluate models/stories --task pronoun --circuit pronoun.circuit.json
-  filigree evaluate models/stories --task pronoun --scores scores.json --sizes 10,20,50 --json
+  filigree evaluate models/mix4 --task pronoun --circuit pronoun.circuit.json
+  filigree evaluate models/mix4 --task pronoun --scores scores.json --sizes 10,20,50 --json
 
 Cut edges carry what they carry on the corrupted prompt, or what --ablation says: nothing, means over the measured prompts,
 another of them, or trained constants. Faithfulness is (circuit - all cut) / (whole model - all cut);

@@ -14,7 +14,7 @@ interface ExploreOptions extends TalkOptions {
 }
 
 /** The model that comes with the project, for the examples of the page. */
-const shippedModel = fileURLToPath(new URL('../../../../models/stories', import.meta.url));
+const shippedModel = fileURLToPath(new URL('../../../../models/mix4', import.meta.url));
 
 export function addExplore(program: Command, run: Run): void {
   const command = program

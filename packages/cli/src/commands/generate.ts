@@ -45,8 +45,8 @@ export function addGenerate(program: Command, run: Run): void {
       'after',
       `
 Examples:
-  filigree generate models/stories --prompt "One day, Lily went to the park."
-  filigree generate models/stories --temperature 0.8 --top-k 40 --seed 1 --length 200`,
+  filigree generate models/mix4 --prompt "One day, Lily went to the park."
+  filigree generate models/mix4 --temperature 0.8 --top-k 40 --seed 1 --length 200`,
     )
     .action((model: string, options: Options) => run((session) => write(model, options, session), options));
 }

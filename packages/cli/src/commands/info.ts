@@ -24,7 +24,7 @@ export function addInfo(program: Command, run: Run): void {
       'after',
       `
 Examples:
-  filigree info models/stories
+  filigree info models/mix4
   filigree info pronoun.circuit.json --json
   filigree info sparse.safetensors`,
     )

@@ -55,8 +55,8 @@ export function addLens(program: Command, run: Run): void {
       'after',
       `
 Examples:
-  filigree lens models/stories --prompt "One day, Lily went to the park." --answer " She" --wrong " He"
-  filigree lens models/stories --task pronoun --png pronoun-lens.png
+  filigree lens models/mix4 --prompt "One day, Lily went to the park." --answer " She" --wrong " He"
+  filigree lens models/mix4 --task pronoun --png pronoun-lens.png
 
 The lens reads the residual stream after each layer through the final norm and the unembedding. Contributions hold that norm's
 scale fixed, and add up to the answer's logit less the wrong one's.`,

@@ -24,7 +24,7 @@ export function addLogits(program: Command, run: Run): void {
         .makeOptionMandatory(),
     );
   addTalkOptions(addEngineOptions(command))
-    .addHelpText('after', '\nExample:\n  filigree logits models/stories --ids 1,403,407 --json')
+    .addHelpText('after', '\nExample:\n  filigree logits models/mix4 --ids 1,403,407 --json')
     .action((model: string, options: Options) => run((session) => logits(model, options, session), options));
 }
 

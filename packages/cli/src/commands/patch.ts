@@ -67,9 +67,9 @@ export function addPatch(program: Command, run: Run): void {
       'after',
       `
 Examples:
-  filigree patch models/stories --task pronoun --png pronoun.png
-  filigree patch models/stories --task pronoun --site z,q,k,v,pattern --direction denoising
-  filigree patch models/stories --task pronoun --site z --by-position --json
+  filigree patch models/mix4 --task pronoun --png pronoun.png
+  filigree patch models/mix4 --task pronoun --site z,q,k,v,pattern --direction denoising
+  filigree patch models/mix4 --task pronoun --site z --by-position --json
 
 An effect of 0 is the behaviour on clean prompts, 1 that on corrupted ones. resid_pre, resid_mid, resid_post, attn_out and
 mlp_out are patched position by position, for which only pairs of one length are used; heads at all positions at once.`,

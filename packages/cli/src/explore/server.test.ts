@@ -99,18 +99,18 @@ it('saves a circuit over a listed one, asked for by the page only, and nothing t
 });
 
 it('lists models, circuits, distributions and records of training', async () => {
-  const { items } = await listItems(['models/stories', 'packages/explorer/public/examples']);
+  const { items } = await listItems(['models/mix4', 'packages/explorer/public/examples']);
   const kinds = Object.fromEntries(items.map(({ name, kind }) => [name, kind]));
   expect(kinds).toEqual({
-    stories: 'model',
-    'training of stories': 'run',
+    mix4: 'model',
+    'training of mix4': 'run',
     'garden.jpc': 'distribution',
     'pronoun.circuit.json': 'circuit',
     'quote.circuit.json': 'circuit',
   });
   expect(items.find(({ name }) => name === 'pronoun.circuit.json')?.facts).toMatchObject({
     task: 'pronoun',
-    kept: 10,
+    kept: 15,
     edges: 479,
   });
 });

@@ -14,7 +14,7 @@ const tour: readonly {
 }[] = [
   {
     title: 'Who is she?',
-    text: 'A small language model goes on with \u201cShe\u201d after Lily and with \u201cHe\u201d after Tim. Ten of its 479 edges do almost all of that. Move the slider, switch one off, type your own sentence.',
+    text: 'A small language model goes on with \u201cShe\u201d after Lily and with \u201cHe\u201d after Tim. Fifteen of its 479 edges do almost all of that. Move the slider, switch one off, type your own sentence.',
     href: circuitHash('examples/pronoun.circuit.json'),
     action: 'Open the circuit',
     picture: <TourPicture kind="circuit" />,
