@@ -1,4 +1,5 @@
 import type { Claim } from './claim.js';
+import { causalHeadGatingClaim } from './discovery/causal-head-gating.js';
 import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
 import { atlasClaim } from './probabilistic/atlas.js';
@@ -23,6 +24,7 @@ import { sriglClaim } from './training/srigl.js';
 export const claims: readonly Claim[] = [
   eapIgClaim,
   relpClaim,
+  causalHeadGatingClaim,
   stenClaim,
   sparsepropClaim,
   nervaClaim,

@@ -13,6 +13,15 @@ export {
 } from './attention-scores.js';
 export type { EstimateOptions } from './attribute.js';
 export { defaultMemory, type Progress } from './batches.js';
+export {
+  causalHeadGating,
+  type GateModularity,
+  gatedNll,
+  gateGradients,
+  gateModularity,
+  type HeadGating,
+  type HeadGatingOptions,
+} from './causal-head-gating.js';
 export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
 export { cleanCorrupted } from './clean-corrupted.js';
 export { pearson, rocAuc } from './compare.js';
