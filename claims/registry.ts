@@ -1,5 +1,6 @@
 import type { Claim } from './claim.js';
 import { causalHeadGatingClaim } from './discovery/causal-head-gating.js';
+import { clusteringHeadsClaim } from './discovery/clustering-heads.js';
 import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
 import { atlasClaim } from './probabilistic/atlas.js';
@@ -25,6 +26,7 @@ export const claims: readonly Claim[] = [
   eapIgClaim,
   relpClaim,
   causalHeadGatingClaim,
+  clusteringHeadsClaim,
   stenClaim,
   sparsepropClaim,
   nervaClaim,
