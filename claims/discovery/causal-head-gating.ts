@@ -116,8 +116,10 @@ async function removalRows({ model, setting, seed, found, judged }: Shipped, sta
   const { layers, heads } = model.config;
   const n = layers * heads;
   const facilitation = new Float64Array(n);
+  const masks: number[][] = [];
   for (let draw = seed; draw < seed + plan(seed).stages; draw++) {
     const gates = await stages.run((o) => causalHeadGating(model, found, { steps: 100, seed: draw, ...o }));
+    masks.push(hard(gates.dropped));
     gates.facilitation.forEach((g, i) => {
       facilitation[i] += g;
     });
@@ -144,6 +146,24 @@ async function removalRows({ model, setting, seed, found, judged }: Shipped, sta
     { method: 'random', orders: Array.from({ length: 8 }, () => random.shuffle(everyHead)) },
   ];
   const rows: Row[] = [];
+  // What the hard gates keep, and as many heads at random.
+  const chance = masks.flatMap((mask) =>
+    Array.from({ length: 8 }, () => {
+      const order = random.shuffle(everyHead);
+      return without(order.slice(count(mask)));
+    }),
+  );
+  rows.push({
+    setting,
+    method: 'hard G-',
+    figures: {
+      'heads kept': mean(masks.map(count)),
+      'NLL kept': mean(await gatedNll(model, judged, masks)),
+      'NLL of model': (await gatedNll(model, judged, [without([])]))[0],
+      'NLL of random heads': mean(await gatedNll(model, judged, chance)),
+    },
+    seed,
+  });
   for (const { method, orders: lists } of orders) {
     const figures: Record<string, number> = {};
     for (const k of removed) {
@@ -231,7 +251,18 @@ function plantedChecks(rows: readonly Row[], name: SettingName): Check[] {
 }
 
 function shippedChecks(rows: readonly Row[]): Check[] {
-  return removed.flatMap((k): Check[] => {
+  const kept = rows.filter((row) => 'NLL kept' in row.figures);
+  const over = (figure: string): number => mean(kept.map((row) => row.figures[figure]));
+  const sufficient: Check[] =
+    kept.length === 0
+      ? []
+      : [
+          {
+            ok: over('NLL kept') < over('NLL of random heads'),
+            text: `the ${over('heads kept').toFixed(1)} heads of hard G- have an NLL of ${over('NLL kept').toFixed(2)} on other pairs, the whole model ${over('NLL of model').toFixed(2)}, as many at random ${over('NLL of random heads').toFixed(2)} (asked: less than at random)`,
+          },
+        ];
+  const removals = removed.flatMap((k): Check[] => {
     const figure = `NLL without ${k}`;
     const of = (method: string): number =>
       mean(rows.filter((r) => r.method === method && figure in r.figures).map((r) => r.figures[figure]));
@@ -244,6 +275,7 @@ function shippedChecks(rows: readonly Row[]): Check[] {
       },
     ];
   });
+  return [...sufficient, ...removals];
 }
 
 /** Nam and others 2025, on a model whose heads have known roles and on the project's own model. */

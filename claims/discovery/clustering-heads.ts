@@ -13,10 +13,11 @@ import {
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
 import { largestEigenvalue } from './dense-eigenvalue.js';
 
+/** Three symbols may take as many epochs as the paper's longest training. */
 const sizes = {
   smoke: { seeds: 1, epochs: 2, rows: 512, transfers: 0, limit: 0 },
   quick: { seeds: 4, epochs: 150, rows: 2048, transfers: 0, limit: 0 },
-  full: { seeds: 8, epochs: 150, rows: 2048, transfers: 3, limit: 400 },
+  full: { seeds: 8, epochs: 150, rows: 2048, transfers: 3, limit: 1000 },
 } as const;
 
 const trained = 'parity, trained';
@@ -129,7 +130,7 @@ function checks(rows: readonly Row[]): Check[] {
     const [most, least] = [Math.max(...done.map(ratio)), Math.min(...failed.map(ratio))];
     found.push({
       ok: done.length > 0,
-      text: `${done.length} of ${runs.length} seeds reach accuracy .98 (asked: one at least)`,
+      text: `${done.length} of ${runs.length} seeds reach accuracy .98 (asked: one at least), all: ${runs.map((row) => row.figures['accuracy'].toFixed(2)).join(' ')}`,
     });
     if (done.length > 0)
       found.push({
@@ -160,14 +161,14 @@ function checks(rows: readonly Row[]): Check[] {
   return found;
 }
 
-/** Odonnat, Bouaziz, Cabannes 2025, at the full size of the paper's model. */
+/** Odonnat, Bouaziz, Cabannes 2024, at the full size of the paper's model. */
 export const clusteringHeadsClaim: Claim = {
   slug: 'clustering-heads',
   family: 'discovery',
   paper: {
     title: 'Clustering Head: A Visual Case Study of the Training Dynamics in Transformers',
     authors: 'Odonnat, Bouaziz, Cabannes',
-    year: 2025,
+    year: 2024,
     url: 'https://arxiv.org/abs/2410.24050',
     reports:
       'On sparse modular addition a one-head transformer with two-dimensional embeddings learns a head that maps inputs of equal relevant ' +
