@@ -5,6 +5,7 @@ import {
   clusterRatio,
   hessianProduct,
   type ModularAddition,
+  positionEffects,
   Random,
   sharpness,
   sparseParity,
@@ -55,7 +56,7 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
     rows.push({
       setting: trained,
       method: 'clustering head',
-      figures: { epochs, accuracy, 'within / between': clusterRatio(model, test) },
+      figures: { epochs, accuracy, 'within / between': clusterRatio(model, test), ...effectFigures(model, test) },
       seed,
     });
   }
@@ -91,6 +92,24 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
     }
   }
   return rows;
+}
+
+/** How unequal the effects of relevant positions are, and how large that of an irrelevant one is, in sizes of their mean. */
+function effectFigures(model: ClusteringHead, test: AdditionData): Row['figures'] {
+  const { length, relevant } = test.task;
+  const effects = positionEffects(model, test);
+  const mean = [0, 1].map((k) => {
+    let total = 0;
+    for (let i = 0; i < relevant; i++) total += effects[2 * i + k];
+    return total / relevant;
+  });
+  const away = (i: number, [x, y]: readonly number[]): number =>
+    Math.hypot(effects[2 * i] - x, effects[2 * i + 1] - y) / Math.hypot(...mean);
+  const positions = Array.from({ length }, (_, i) => i);
+  return {
+    'relevant effects, unequal by': Math.max(...positions.slice(0, relevant).map((i) => away(i, mean))),
+    'irrelevant effects': Math.max(...positions.slice(relevant).map((i) => away(i, [0, 0]))),
+  };
 }
 
 /** Sharpness by power iteration and by all columns of the Hessian, of a model that has begun to learn. */

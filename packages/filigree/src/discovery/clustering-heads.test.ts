@@ -6,6 +6,7 @@ import {
   ClusteringHead,
   clusterRatio,
   hessianProduct,
+  positionEffects,
   sharpness,
   sparseParity,
   trainClusteringHead,
@@ -44,6 +45,12 @@ it('the head made by hand clusters perfectly and is right on every row', () => {
     const model = ClusteringHead.designed(task);
     expect(model.evaluate(data).accuracy).toBe(1);
     expect(clusterRatio(model, data)).toBeLessThan(1e-6);
+    // Attention is even, and a one moves a relevant token's value from sqrt 2 to - sqrt 2.
+    const effects = positionEffects(model, data);
+    for (let i = 0; i < task.length; i++) {
+      expect(effects[2 * i]).toBeCloseTo(i < task.relevant ? (-2 * Math.SQRT2) / task.length : 0, 4);
+      expect(effects[2 * i + 1]).toBeCloseTo(0, 4);
+    }
     expect(clusterRatio(ClusteringHead.random(task.length, new Random(5)), data)).toBeGreaterThan(0.1);
   }
 });

@@ -330,6 +330,27 @@ export function clusterRatio(model: ClusteringHead, data: AdditionData): number 
   return within / between;
 }
 
+/**
+ * What each position does to the head's output, `[length, 2]`: the mean over rows of o with a one there minus o with a zero. A clustering
+ * head has equal effects at relevant positions and none elsewhere, whatever it attends to: values that coincide cancel.
+ */
+export function positionEffects(model: ClusteringHead, data: AdditionData): Float64Array {
+  const { length } = data.task;
+  const rows = data.labels.length;
+  const effects = new Float64Array(2 * length);
+  for (let i = 0; i < length; i++) {
+    for (const bit of [0, 1]) {
+      const tokens = data.tokens.map((token, place) => (place % length === i ? bit : token));
+      const outputs = new Float64Array(2 * rows);
+      model.evaluate({ ...data, tokens }, { outputs });
+      outputs.forEach((o, place) => {
+        effects[2 * i + (place % 2)] += ((2 * bit - 1) * o) / rows;
+      });
+    }
+  }
+  return effects;
+}
+
 /** Hessian of the mean loss times a vector, by central differences of the gradient. */
 export function hessianProduct(model: ClusteringHead, data: AdditionData, vector: Float64Array): Float64Array {
   const size = Math.hypot(...vector);

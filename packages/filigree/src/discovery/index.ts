@@ -32,6 +32,7 @@ export {
   clusterRatio,
   hessianProduct,
   type ModularAddition,
+  positionEffects,
   sharpness,
   sparseParity,
   trainClusteringHead,
