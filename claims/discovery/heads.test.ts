@@ -39,8 +39,8 @@ const clustering = [
   row('parity, trained', 'success', { epochs: 150, accuracy: 1, 'within / between': 0.002 }),
   row('parity, trained', 'failure', { epochs: 150, accuracy: 0.5, 'within / between': 3 }),
   row('curvature', 'power iteration', { parameters: 198, sharpness: 6, dense: 6.001 }),
-  row(epochs, 'from parity', { epochs: 100 }),
-  row(epochs, 'from scratch', { epochs: 300 }),
+  row(epochs, 'from parity', { epochs: 100, 'best accuracy': 0.9 }),
+  row(epochs, 'from scratch', { epochs: 300, 'best accuracy': 0.9 }),
 ];
 
 /** The rows with a method's figures changed. */
