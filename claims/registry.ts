@@ -1,4 +1,6 @@
 import type { Claim } from './claim.js';
+import { causalHeadGatingClaim } from './discovery/causal-head-gating.js';
+import { clusteringHeadsClaim } from './discovery/clustering-heads.js';
 import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
 import { atlasClaim } from './probabilistic/atlas.js';
@@ -23,6 +25,8 @@ import { sriglClaim } from './training/srigl.js';
 export const claims: readonly Claim[] = [
   eapIgClaim,
   relpClaim,
+  causalHeadGatingClaim,
+  clusteringHeadsClaim,
   stenClaim,
   sparsepropClaim,
   nervaClaim,

@@ -13,8 +13,30 @@ export {
 } from './attention-scores.js';
 export type { EstimateOptions } from './attribute.js';
 export { defaultMemory, type Progress } from './batches.js';
+export {
+  causalHeadGating,
+  type GateModularity,
+  gatedNll,
+  gateGradients,
+  gateModularity,
+  type HeadGating,
+  type HeadGatingOptions,
+} from './causal-head-gating.js';
 export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
 export { cleanCorrupted } from './clean-corrupted.js';
+export {
+  type AdditionData,
+  additionData,
+  ClusteringHead,
+  type ClusteringTrainingOptions,
+  clusterRatio,
+  hessianProduct,
+  type ModularAddition,
+  positionEffects,
+  sharpness,
+  sparseParity,
+  trainClusteringHead,
+} from './clustering-heads.js';
 export { pearson, rocAuc } from './compare.js';
 export { type CircuitComparison, compareCircuits, type EdgeOverlap, type Overlap } from './compare-circuits.js';
 export { type DirectLogits, directByLayer, directLogits } from './direct-logit.js';
