@@ -9,8 +9,8 @@ import { bestTime } from './timing.mjs';
 
 const STEPS = 5;
 /** Ours and PyTorch take turns: calls of ours, then repeats of each of its variants, so many times. */
-const ROUNDS = 3;
-const CALLS = 5;
+const ROUNDS = 2;
+const CALLS = 3;
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const python = process.env.PYTHON ?? '/usr/bin/python3';
 const rounded = (x) => Number(x.toPrecision(4));
