@@ -199,6 +199,7 @@ describe.skipIf(!there)('the explorer', () => {
       await page.locator('.items a', { hasText: 'training of mix4' }).click();
       await page.waitForSelector('.run-view .series .line');
       expect(await page.locator('h1').textContent()).toContain('12,000 steps');
+      await picture(page, 'run');
     });
   });
 
