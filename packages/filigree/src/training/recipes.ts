@@ -18,6 +18,7 @@ export interface Recipe {
     readonly size: number;
     readonly documents: number;
     readonly digits?: 1 | 2;
+    readonly kind?: 'prose' | 'programs';
     readonly even?: boolean;
   };
   readonly steps: number;
