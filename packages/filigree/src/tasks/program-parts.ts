@@ -46,7 +46,7 @@ export function callOf(d: Random): string {
       ? argument(d)
       : `${d.pick(names)}=${d.pick([d.pick(names), d.pick(names), String(d.integer(10)), stringOf(d)])}`,
   );
-  return `${d.pick(functions)}(${given.join(', ')})`;
+  return `${d.pick(d.uniform() < 0.3 ? classes : functions)}(${given.join(', ')})`;
 }
 
 /** How something that is filled begins, and the statement that fills it. */
