@@ -95,13 +95,20 @@ const cases: readonly Case[] = [
           [`decay ${pull}`]: { 'best support found': [0.2, 0.4, 0.6, 0.7, 0.65][k], 'mask changes': 100 - k },
         }),
       ),
-      ...rows('glyphs-28, 300-100', { 'ste 2:4': flip(0.8, 0.05), 'sr-ste 2:4': flip(0.81, 0.01) }),
+      ...rows('glyphs-28, 300-100', {
+        'ste 2:4': flip(0.8, 0.05),
+        'sr-ste 2:4': flip(0.81, 0.01),
+        'ste 1:16': flip(0.7, 0.05),
+        'sr-ste 1:16': flip(0.72, 0.01),
+      }),
+      ...rows('glyphs-16, convolutions 16-32-64', { 'ste 1:16': flip(0.7, 0.05), 'sr-ste 1:16': flip(0.72, 0.01) }),
     ],
     bad: [
       ['decay 0.2', { 'best support found': 0.5 }],
       ['decay -0.1', { 'best support found': 0.5 }],
       ['decay 1', { 'mask changes': 200 }],
       ['sr-ste 2:4', { accuracy: 0.79 }],
+      ['sr-ste 1:16', { accuracy: 0.705 }],
       ['sr-ste 2:4', { 'SAD in 20 updates': 0.06 }],
     ],
   },
@@ -123,6 +130,11 @@ const cases: readonly Case[] = [
         'sr-ste 2:4': 0.79,
         'bdwp 2:4': 0.785,
       }),
+      ...accuracies('glyphs-16, convolutions 16-32-64', { dense: 0.8, 'sr-ste 2:8': 0.79, 'bdwp 2:8': 0.79 }),
+      ...rows('layer 1024 x 1024, batch 128', {
+        dense: { step: 100, forward: 40 },
+        '2:8': { step: 60, forward: 15 },
+      }),
     ],
     bad: [
       ['BDWP', { 'shapes with other cycles than simulated': 1 }],
@@ -130,6 +142,9 @@ const cases: readonly Case[] = [
       ['BDWP 2:8', { 'share of a dense layer step': 0.51 }],
       ['dense', { accuracy: 0.81 }],
       ['bdwp 2:4', { accuracy: 0.77 }],
+      ['bdwp 2:8', { accuracy: 0.75 }],
+      ['2:8', { step: 80 }],
+      ['2:8', { forward: 25 }],
     ],
   },
   {

@@ -3,8 +3,8 @@ import {
   type LayerShape,
   Layout,
   type LayoutSpec,
+  type NmProjection,
   type NmSpec,
-  type Projection,
   type ProjectOptions,
   project,
   projectedLinear,
@@ -68,7 +68,7 @@ export abstract class Layered {
   readonly parameters = new Map<string, Parameter>();
   readonly layers: number;
   /** Of layers whose weights are projected. */
-  readonly projections = new Map<number, Projection>();
+  readonly projections = new Map<number, NmProjection>();
 
   /** @param parameters those to take over; random ones by default */
   constructor(
