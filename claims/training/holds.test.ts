@@ -160,11 +160,22 @@ const cases: readonly Case[] = [
           'strength of constant inputs': 0.6,
         },
       }),
+      ...rows('restricted Boltzmann machine 1024-200 on turning things', {
+        SET: { error: 0.008 },
+        static: { error: 0.01 },
+      }),
+      ...rows(
+        'one epoch of a hidden layer of 100,000 neurons',
+        { SET: { weights: 8e5, 'MiB of the engine': 150, loss: 2.5 } },
+        1,
+      ),
     ],
     bad: [
       ['static', { accuracy: 0.6 }],
       ['SET', { 'degree of noise inputs': 0.9 }],
       ['SET', { 'strength of constant inputs': 0.8 }],
+      ['SET', { error: 0.009 }],
+      ['SET', { 'MiB of the engine': 250 }],
     ],
   },
   {
