@@ -67,7 +67,8 @@ const activations = { silu, gelu, geluTanh, relu };
  * A decoder-only transformer (Llama, Mistral, Qwen2, GPT-2, GPT-NeoX, Gemma 2 families) whose activations can be read, replaced and
  * differentiated at named sites (`siteNames`). Shapes: residual sites `[b, t, width]`; `attn.q`, `.z` `[b, t, heads, headWidth]`;
  * `attn.k`, `.v` the same, with `kvHeads` heads unless split or ungrouped; `attn.scores` (before masking), `.pattern`
- * `[b, heads, t, s]`; `attn.result` `[b, t, heads, width]`; scales end in 1; MLP sites `[b, t, mlpWidth]`.
+ * `[b, heads, t, s]`; `attn.result` `[b, t, heads, width]`; `attn.in` (without split) and
+ * `mlp.in`, what is read after the norm, as the stream; scales end in 1; MLP sites `[b, t, mlpWidth]`.
  */
 export class Transformer {
   private readonly owner = new Scope();
@@ -185,7 +186,10 @@ export class Transformer {
     const mid = config.parallel ? added : at('resid_mid', added);
     if (!w.mlp) return at('resid_post', mid);
     const read = at('mlp_in', alias(config.parallel ? entrance : mid));
-    const output = norm(read, w.norm2, config, (s) => at('ln2.scale', s));
+    const output = at(
+      'mlp.in',
+      norm(read, w.norm2, config, (s) => at('ln2.scale', s)),
+    );
     const act = activations[config.activation];
     const linear = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
       const z = einsum('btd,hd->bth', y, weight);
@@ -244,7 +248,7 @@ export class Transformer {
       k = read('k_input', x, w.k, w.kBias);
       v = read('v_input', x, w.v, w.vBias);
     } else {
-      const output = norm(x, norm1, config, scale);
+      const output = at('attn.in', norm(x, norm1, config, scale));
       q = project(asked(output), w.q, w.qBias);
       k = project(output, w.k, w.kBias);
       v = project(output, w.v, w.vBias);
