@@ -18,8 +18,8 @@ const ONE = 0x3f800000;
 export function maskLargest(engine: Engine, mask: View, w: View, n: number, m: number): void {
   if (sizeOf(w.shape) === 0) return;
   const [rows, cols] = w.shape;
-  const parameters = ['i32', 'i32', 'i32', 'i32', 'i32'] as const;
-  const kernel = engine.kernel('largest', parameters, (f, from, to, w, mask, cols, n, m) => {
+  const parameters = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const;
+  const kernel = engine.kernel('largest', parameters, (f, from, to, w, mask, cols, n, m, ofRest) => {
     const [row, left, x, out] = (['i32', 'i32', 'i32', 'i32'] as const).map((type) => f.local(type));
     f.for(row, from, to, 1, () => {
       f.set(x, element(w, i32.mul(row, cols)));
@@ -27,7 +27,7 @@ export function maskLargest(engine: Engine, mask: View, w: View, n: number, m: n
       f.set(left, cols);
       f.loop((again) => {
         const count = f.let(select('i32', i32.lt(left, m), left, m));
-        const kept = f.let(i32.divU(i32.add(i32.mul(n, count), i32.sub(m, 1)), m));
+        const kept = f.let(select('i32', i32.lt(count, m), ofRest, n));
         maskGroup(f, x, out, count, kept);
         f.increment(x, i32.shl(count, 2));
         f.increment(out, i32.shl(count, 2));
@@ -37,7 +37,10 @@ export function maskLargest(engine: Engine, mask: View, w: View, n: number, m: n
     });
   });
   withContiguous(engine, [w], ([address]) => {
-    engine.run(kernel, rows, Math.ceil(WORK / cols), [address, viewAddress(mask), cols, n, m]);
+    engine.run(kernel, rows, Math.ceil(WORK / cols), [
+      ...[address, viewAddress(mask), cols, n, m],
+      Math.ceil((n * (cols % m)) / m),
+    ]);
   });
 }
 
