@@ -19,6 +19,7 @@ import { addPatch } from './commands/patch.js';
 import { addPc } from './commands/pc.js';
 import { addPrune } from './commands/prune.js';
 import { addTasks } from './commands/tasks.js';
+import { addTokenizer } from './commands/tokenizer.js';
 import { addTrain } from './commands/train.js';
 import { explain } from './failure.js';
 import { onInterrupt } from './interrupt.js';
@@ -66,6 +67,7 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addPc,
     addPrune,
     addTasks,
+    addTokenizer,
     addTrain,
   ];
   for (const add of commands) add(command, run);

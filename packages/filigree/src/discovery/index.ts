@@ -22,6 +22,16 @@ export {
   type HeadGating,
   type HeadGatingOptions,
 } from './causal-head-gating.js';
+export {
+  type ChannelFamily,
+  type ChannelGroup,
+  ChannelSpace,
+  channelFamilies,
+  constantValues,
+  type LeftOut,
+  meanChannels,
+  runMasked,
+} from './channels.js';
 export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
 export { cleanCorrupted } from './clean-corrupted.js';
 export {
@@ -81,6 +91,16 @@ export type { Measured, MeasureOptions } from './measure.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
 export { type MibOptions, mibGraphText, readMibGraph } from './mib-graph.js';
 export {
+  channelGradients,
+  cutChannels,
+  judgeChannels,
+  learnChannelMask,
+  type NodePruningOptions,
+  nodePruningDefaults,
+  type PrunedChannels,
+  targetLoss,
+} from './node-pruning.js';
+export {
   type NodeLevel,
   type NodeMethod,
   type NodeScoreOptions,
@@ -119,4 +139,16 @@ export {
 } from './select.js';
 export { type Batch, makeBatch, runSources, type SourceValues } from './sources.js';
 export { fromCircuit, nodesFromCircuit, nodesToCircuit, toCircuit } from './to-circuit.js';
+export {
+  type Calibration,
+  calibrate,
+  calibratedLoss,
+  marginsUnder,
+  maskedMargins,
+  type Question,
+  questionsOf,
+  shareRight,
+  twoWayLoss,
+} from './two-way.js';
 export { type UgsOptions, ugs } from './ugs.js';
+export { type WeightEdge, weightEdges } from './weight-edges.js';

@@ -13,10 +13,20 @@ export { type ConvOptions, convColumns, sparseConv2d } from './conv.js';
 export { denseGradientLinear } from './dense-gradient-linear.js';
 export { loadSparse, type StoredSparse, storeDense, storeSparse } from './files.js';
 export { Layout, type LayoutStatistics } from './layout.js';
-export { sparseLinear } from './linear.js';
+export { sparseLinear, sparseLinearTransposed } from './linear.js';
 export { groupedNmMask, type NmgSpec, nmPatterns } from './nmg.js';
 export { type LayoutSpec, layoutName, parseLayout } from './packing.js';
-export { type NmSpec, nmMask, Projection, type ProjectOptions, project, projectedLinear } from './project.js';
+export {
+  NmProjection,
+  type NmSpec,
+  nmMask,
+  type Projection,
+  type ProjectionSpec,
+  type ProjectOptions,
+  project,
+  projectedLinear,
+} from './project.js';
+export { type SupportSpec, selectSupport } from './project-support.js';
 export { randomFanIn, randomTopology } from './random-topology.js';
 export {
   type DispatchReport,

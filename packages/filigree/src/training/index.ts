@@ -58,6 +58,7 @@ export {
   fastGradientSign,
   randomPruning,
 } from './random-pruning.js';
+export { Rbm, type RbmBatch, type RbmOptions, rbmBatches } from './rbm.js';
 export { findRecipe, type Recipe, recipes } from './recipes.js';
 export { type RewiringOptions, rigl } from './rigl.js';
 export { sad } from './sad.js';
