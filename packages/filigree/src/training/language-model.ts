@@ -10,7 +10,7 @@ import { corpus, ingredientsOf } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
-import { sharkfin, sparsify } from './weight-sparsity.js';
+import { PackedProducts, sharkfin, sparsify } from './weight-sparsity.js';
 
 export interface TrainOptions {
   seed?: number;
@@ -49,9 +49,14 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
     batches: () => steps,
     epoch: () => take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps),
   };
+  const products = sparsity && new PackedProducts(parameters);
+  const multiply = products?.multiply;
   const nextTokens = (block: Int32Array) => {
     const rows = Array.from({ length: batch }, (_, b) => [...block.subarray(b * (window + 1), (b + 1) * (window + 1))]);
-    const { logits } = model.run(rows.map((row) => row.slice(0, -1)));
+    const { logits } = model.run(
+      rows.map((row) => row.slice(0, -1)),
+      { multiply },
+    );
     return crossEntropy(
       reshape(logits, [-1, vocabulary]),
       rows.flatMap((row) => row.slice(1)),
@@ -72,7 +77,12 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
       },
       clip: recipe.clip,
       gradientRms: recipe.gradientRms,
-      afterUpdate: sparsity && (({ step }) => sparsify(parameters, sparsity, step / steps)),
+      afterUpdate:
+        sparsity &&
+        (({ step }) => {
+          sparsify(parameters, sparsity, step / steps);
+          if (products) products.stale = true;
+        }),
       signal: options.signal,
       checkpoint: options.checkpoint,
       reportEvery: 20,
@@ -82,6 +92,8 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   } catch (error) {
     model.dispose();
     throw error;
+  } finally {
+    products?.dispose();
   }
 }
 

@@ -1,6 +1,8 @@
+import { denseGradientLinear, SparseTensor } from '../sparse/index.js';
 import { keepLargest } from '../sparse/keep-largest.js';
 import type { Schedule } from '../sparse/schedule.js';
 import type { Tensor } from '../tensor/index.js';
+import { unscoped } from '../tensor/scope.js';
 
 /** How the weights of a transformer become few: "Weight-sparse transformers have interpretable circuits" (Gao et al. 2025). */
 export interface WeightSparsity {
@@ -55,5 +57,50 @@ export function sparsify(parameters: ReadonlyMap<string, Tensor>, sparsity: Weig
     );
     const { buffer, offset } = parameter.view('sparsify');
     parameter.device.write(buffer, offset, values);
+  }
+}
+
+/** Products with fewer than this share of their weights skip the zeros. */
+const packedBelow = 0.3;
+
+/**
+ * Products that skip the zeros of a model's matrices, for the forward pass and the gradient of what is multiplied; the gradient of a matrix is that of
+ * all its places, or `onlyThere` of those that are not zero. After every change of the matrices they are `stale`, and packed anew when they are used.
+ */
+export class PackedProducts {
+  onlyThere = false;
+  stale = true;
+  private readonly packed = new Map<string, SparseTensor>();
+
+  constructor(private readonly parameters: ReadonlyMap<string, Tensor>) {}
+
+  private repack(): void {
+    this.stale = false;
+    this.dispose();
+    for (const [name, parameter] of this.parameters) {
+      if (parameter.shape.length !== 2 || !becomesSparse(name) || name === 'embed.weight') continue;
+      const values = parameter.dataSync() as Float32Array;
+      let there = 0;
+      for (let k = 0; k < values.length; k++) if (values[k] !== 0) there++;
+      if (there >= packedBelow * values.length) continue;
+      const [rows, cols] = parameter.shape;
+      this.packed.set(
+        name,
+        unscoped(() => SparseTensor.fromDense(values, [rows, cols], { kind: 'csr' }, { device: parameter.device })),
+      );
+    }
+  }
+
+  /** For `RunOptions.multiply`. */
+  readonly multiply = (name: string, x: Tensor, bias: Tensor | undefined): Tensor | undefined => {
+    if (this.stale) this.repack();
+    const packed = this.packed.get(name);
+    const w = this.parameters.get(name);
+    return packed && w && denseGradientLinear(x, w, packed, bias, { support: this.onlyThere });
+  };
+
+  dispose(): void {
+    for (const each of this.packed.values()) each.dispose();
+    this.packed.clear();
   }
 }
