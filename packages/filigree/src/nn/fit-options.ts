@@ -47,6 +47,13 @@ export interface FitOptions {
   optimiser?: OptimiserSettings;
   /** Largest norm of all gradients together; larger ones are scaled down to it. */
   clip?: number;
+  /**
+   * Largest root mean square of all gradients together; larger ones are scaled down to it, and with `rescale` smaller ones up. Instead of
+   * `clip`.
+   */
+  gradientRms?: { limit: number; rescale?: boolean };
+  /** Called after each update, before anything else; may change the parameters in place, such as by setting weights to zero. */
+  afterUpdate?: (state: { step: number; steps: number }) => void;
   /** Changes the topology of sparse weights; of all of them, unless `rewires` says no. */
   rewirer?: Rewirer;
   rewires?: (name: string) => boolean;

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js';
+import { absTopK } from '../sparse/index.js';
 import {
   add,
   alias,
@@ -21,7 +22,6 @@ import {
   tagged,
   tensor,
 } from '../tensor/index.js';
-import { absTopK } from './abs-top-k.js';
 import { capped, hideUnseen, rotaryAngles, rowsAt, turnedAt, withinWindow, withSink } from './attention.js';
 import type { Past } from './cache.js';
 import type { TransformerConfig } from './config.js';
@@ -182,7 +182,10 @@ export class Transformer {
     const { topK } = this.config;
     if (topK === undefined) return x;
     const size = x.shape.slice(-dims).reduce((a, b) => a * b, 1);
-    return absTopK(x, Math.max(1, Math.round(topK * size)), dims);
+    const count = Math.max(1, Math.round(topK * size));
+    return dims === 1
+      ? absTopK(x, count)
+      : reshape(absTopK(reshape(x, [...x.shape.slice(0, -dims), size]), count), x.shape);
   }
 
   /** The rows of the bigram table at the current tokens, `[b, t, vocabulary]`, or `[b, vocabulary]` at the positions `at`. */

@@ -1,3 +1,4 @@
+export { absTopK } from './abs-top-k.js';
 export {
   type Allocator,
   type AllocatorName,
@@ -9,6 +10,7 @@ export {
 export { type ButterflyWeights, butterflyBudget, butterflyLinear, butterflyWeights } from './butterfly.js';
 export { anySupport, type Constraint, fanInSupport, nmGroups, sameFanIn, within } from './constraint.js';
 export { type ConvOptions, convColumns, sparseConv2d } from './conv.js';
+export { denseGradientLinear } from './dense-gradient-linear.js';
 export { loadSparse, type StoredSparse, storeDense, storeSparse } from './files.js';
 export { Layout, type LayoutStatistics } from './layout.js';
 export { sparseLinear, sparseLinearTransposed } from './linear.js';

@@ -7,7 +7,9 @@ export function keepLargest(values: Float32Array, rows: number, cols: number, bu
   if (budget >= values.length) return;
   const each = Math.min(cols, least, Math.floor(budget / rows));
   // Magnitudes of floats are ordered as their bits are.
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length).map((word) => word & 0x7fffffff);
+  const bits = new Uint32Array(values.length);
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let k = 0; k < bits.length; k++) bits[k] = words[k] & 0x7fffffff;
   if (each > 0) for (let i = 0; i < rows; i++) protect(bits.subarray(i * cols, (i + 1) * cols), each);
   const { threshold, equal } = largestBits(bits, budget);
   let left = equal;
@@ -23,12 +25,16 @@ const PROTECTED = 0x80000000;
 /** Marks the `count` largest of a row. */
 function protect(row: Uint32Array, count: number): void {
   const places = new Int32Array(count).fill(-1);
+  let least = -1;
   for (let j = 0; j < row.length; j++) {
-    let slot = count;
-    while (slot > 0 && (places[slot - 1] < 0 || row[places[slot - 1]] < row[j])) slot--;
-    if (slot === count) continue;
-    places.copyWithin(slot + 1, slot);
+    if (row[j] <= least) continue;
+    let slot = count - 1;
+    while (slot > 0 && (places[slot - 1] < 0 || row[places[slot - 1]] < row[j])) {
+      places[slot] = places[slot - 1];
+      slot--;
+    }
     places[slot] = j;
+    if (places[count - 1] >= 0) least = row[places[count - 1]];
   }
   for (const j of places) row[j] += PROTECTED;
 }
@@ -36,12 +42,12 @@ function protect(row: Uint32Array, count: number): void {
 /** The smallest of the `count` largest words, and how many of those that equal it belong to them; two passes of counting. */
 function largestBits(words: Uint32Array, count: number): { threshold: number; equal: number } {
   const high = new Uint32Array(65_536);
-  for (const word of words) high[word >>> 16]++;
+  for (let k = 0; k < words.length; k++) high[words[k] >>> 16]++;
   let left = count;
   let top = 65_535;
   while (top > 0 && high[top] < left) left -= high[top--];
   const low = new Uint32Array(65_536);
-  for (const word of words) if (word >>> 16 === top) low[word & 0xffff]++;
+  for (let k = 0; k < words.length; k++) if (words[k] >>> 16 === top) low[words[k] & 0xffff]++;
   let bottom = 65_535;
   while (bottom > 0 && low[bottom] < left) left -= low[bottom--];
   return { threshold: top * 65_536 + bottom, equal: left };

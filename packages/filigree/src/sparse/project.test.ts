@@ -49,6 +49,41 @@ describe('the largest n of every m', () => {
   });
 });
 
+describe('the largest of long groups', () => {
+  const long = fc.record({
+    rows: fc.integer({ min: 1, max: 5 }),
+    cols: fc.integer({ min: 1, max: 120 }),
+    m: fc.integer({ min: 33, max: 130 }),
+  });
+  it('are those of sorting, the first of equals, on every device', () => {
+    fc.assert(
+      fc.property(
+        long.chain(({ rows, cols, m }) =>
+          fc.tuple(plans([rows, cols], 'input'), fc.constant(m), fc.integer({ min: 1, max: m })),
+        ),
+        fc.constantFrom('real', 'ties', 'zeros', 'odd'),
+        ([w, m, n], kind) => {
+          const data = w.data.map((x, i) => {
+            if (kind === 'odd') return [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, x][i % 5];
+            if (kind === 'zeros') return i % 7 === 0 ? x : 0;
+            return kind === 'ties' ? Math.round(x) : x;
+          });
+          const [rows, cols] = w.shape;
+          const mask = {
+            dtype: 'f32' as const,
+            data: new Array<number>(rows * cols).fill(0),
+            offset: 0,
+            shape: w.shape,
+            strides: [cols, 1],
+          };
+          agree([mask, { ...w, data }], (device, [out, x]) => device.sparse?.maskNm(out, x, n, m));
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});
+
 describe('projectedLinear', () => {
   it('multiplies with what is kept and hands its gradient to all of the weight', () => {
     const shape = fc.record({ out: side, inputs: side, count: fc.constantFrom(0, 1, 4, 7, 33) });

@@ -10,6 +10,7 @@ import { corpus, ingredientsOf } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
+import { PackedProducts, sharkfin, sparsify } from './weight-sparsity.js';
 
 export interface TrainOptions {
   seed?: number;
@@ -43,14 +44,19 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
   const parameters = randomParameters(config, { seed, scale: recipe.scale });
   const model = new Transformer(config, parameters);
-  const { batch, window, steps } = recipe;
+  const { batch, window, steps, sparsity } = recipe;
   const data = {
     batches: () => steps,
     epoch: () => take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps),
   };
+  const products = sparsity && new PackedProducts(parameters);
+  const multiply = products?.multiply;
   const nextTokens = (block: Int32Array) => {
     const rows = Array.from({ length: batch }, (_, b) => [...block.subarray(b * (window + 1), (b + 1) * (window + 1))]);
-    const { logits } = model.run(rows.map((row) => row.slice(0, -1)));
+    const { logits } = model.run(
+      rows.map((row) => row.slice(0, -1)),
+      { multiply },
+    );
     return crossEntropy(
       reshape(logits, [-1, vocabulary]),
       rows.flatMap((row) => row.slice(1)),
@@ -61,9 +67,22 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
       batch,
       seed,
       lr: recipe.lr,
-      schedule: cosine({ warmup: recipe.warmup, end: 0.05 }),
-      optimiser: { kind: 'adamw', beta2: recipe.beta2, weightDecay: recipe.weightDecay },
+      schedule: sparsity ? sharkfin(sparsity, recipe.warmup) : cosine({ warmup: recipe.warmup, end: 0.05 }),
+      optimiser: {
+        kind: 'adamw',
+        beta2: recipe.beta2,
+        weightDecay: recipe.weightDecay,
+        ...(recipe.beta1 === undefined ? {} : { beta1: recipe.beta1 }),
+        ...(recipe.eps === undefined ? {} : { eps: recipe.eps }),
+      },
       clip: recipe.clip,
+      gradientRms: recipe.gradientRms,
+      afterUpdate:
+        sparsity &&
+        (({ step }) => {
+          sparsify(parameters, sparsity, step / steps);
+          if (products) products.stale = true;
+        }),
       signal: options.signal,
       checkpoint: options.checkpoint,
       reportEvery: 20,
@@ -73,6 +92,8 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   } catch (error) {
     model.dispose();
     throw error;
+  } finally {
+    products?.dispose();
   }
 }
 

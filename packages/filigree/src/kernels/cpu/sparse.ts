@@ -6,6 +6,7 @@ import { fill } from './fill.js';
 import { i32 } from './instructions.js';
 import type { Block } from './memory.js';
 import { groupedKernel, groupedScratch, groupedWidth } from './sparse-grouped.js';
+import { maskLargest } from './sparse-largest.js';
 import { narrowBlocks, narrowQuads, narrowRows } from './sparse-narrow.js';
 import { packAllKernel, SAMPLED_BAND, sampledKernel } from './sparse-sampled.js';
 import { selectNm } from './sparse-select.js';
@@ -18,6 +19,8 @@ const NARROW_SAMPLES = 4;
 const THREAD_WORK = 1 << 20;
 /** Tiles for the rows of a batch that fill no whole one. */
 const REST_WIDTHS = [4, 8, 12, 16, 24];
+/** Longer groups of n:m are bisected; for shorter ones all pairs are compared, in code that is as long as their number. */
+const LONG_GROUP = 32;
 /** Units for each thread, for balance. */
 const UNITS_PER_THREAD = 4;
 
@@ -49,7 +52,8 @@ export function cpuSparse(engine: Engine): SparseDevice {
       withRows(engine, [x, g], ([from, slope]) => sampled(engine, streams, viewAddress(out), from, slope, x.shape[0]));
     },
     selectNm: (values, columns, w, n, m) => selectNm(engine, { values, columns }, w, n, m),
-    maskNm: (mask, w, n, m) => selectNm(engine, { mask }, w, n, m),
+    maskNm: (mask, w, n, m) =>
+      m > LONG_GROUP ? maskLargest(engine, mask, w, n, m) : selectNm(engine, { mask }, w, n, m),
   };
 }
 
