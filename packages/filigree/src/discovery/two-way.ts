@@ -1,8 +1,7 @@
 import { InputError } from '../errors.js';
-import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
 import { crossEntropy, noGrad, pick, scope, stack, sub, type Tensor, tensor, zeros } from '../tensor/index.js';
-import { type ChannelSpace, constantValues, type LeftOut, runMasked } from './channels.js';
+import { type ChannelModel, constantValues, type LeftOut, masked, runChannels } from './channels.js';
 
 /** A prompt with the token that is right after it and the one that is right after its partner. */
 export interface Question {
@@ -56,21 +55,18 @@ const atOnce = 64;
 
 /** Margins of all questions under a mask of whole channels, what is left out taking the means. */
 export async function maskedMargins(
-  model: Transformer,
-  space: ChannelSpace,
+  own: ChannelModel,
   questions: readonly Question[],
   mask: ArrayLike<number>,
-  means: ArrayLike<number>,
   signal?: AbortSignal,
 ): Promise<Float64Array<ArrayBuffer>> {
+  const { size } = own.space;
   const margins = new Float64Array(questions.length);
   for (let start = 0; start < questions.length; start += atOnce) {
     signal?.throwIfAborted();
     const part = questions.slice(start, start + atOnce);
     const values = scope(() =>
-      noGrad(() =>
-        marginsUnder(model, space, part, tensor(mask, [space.size]), constantValues(tensor(means, [space.size]))),
-      ),
+      noGrad(() => marginsUnder(own, part, tensor(mask, [size]), constantValues(tensor(own.means, [size])))),
     );
     margins.set(await values.data(), start);
     values.dispose();
@@ -79,13 +75,12 @@ export async function maskedMargins(
 }
 
 export function marginsUnder(
-  model: Transformer,
-  space: ChannelSpace,
+  own: ChannelModel,
   questions: readonly Question[],
   mask: Tensor,
   leftOut: LeftOut,
 ): Tensor {
-  return marginsOf(runMasked(model, space, promptsOf(questions), mask, leftOut), questions);
+  return marginsOf(runChannels(own, promptsOf(questions), masked(mask, leftOut)), questions);
 }
 
 /** How margins become log-odds: `scale * margin`, and `shift` for the answer with the smaller number. */
