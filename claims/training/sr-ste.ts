@@ -67,7 +67,7 @@ async function oneShotRow(
   for (const [l, { out, in: inputs, whole }] of dense.uses.entries()) {
     const weight = dense.weight(l);
     if (whole || weight instanceof SparseTensor) continue;
-    const mask = scope(() => noGrad(() => nmMask(weight, { n, m })));
+    const mask = scope(() => noGrad(() => nmMask(weight, { kind: 'nm', n, m })));
     const [values, kept] = await Promise.all([weight.data(), mask.data()]);
     mask.dispose();
     parameters.set(`layers.${l}.weight`, SparseTensor.fromDense(values, [out, inputs], undefined, { mask: kept }));
