@@ -250,8 +250,16 @@ describe('questions with two answers', () => {
     const expected = (2 * Math.log1p(Math.exp(-1)) + 2 * Math.log1p(Math.exp(1))) / 4;
     expect(calibratedLoss([0, 0, 0, 0], asked, { scale: 1, shift: 1 })).toBeCloseTo(expected, 12);
     const parted = calibrate([0.1, 0.2, 0.1, 0.3], asked);
-    expect(parted.scale).toBeGreaterThan(10);
-    expect(Number.isFinite(parted.scale)).toBe(true);
+    expect(parted.scale).toBe(10);
+    // Answers that are all wrong are not turned round.
+    expect(calibrate([-1, -2, -1, -1], asked).scale).toBe(0);
+    const bound = calibrate([0.1, 0.2, 0.05, 0.3], asked);
+    for (const shift of [0.01, -0.01]) {
+      const near = { ...bound, shift: bound.shift + shift };
+      expect(calibratedLoss([0.1, 0.2, 0.05, 0.3], asked, near)).toBeGreaterThan(
+        calibratedLoss([0.1, 0.2, 0.05, 0.3], asked, bound),
+      );
+    }
     expect(shareRight([1, 1, -1, 1], asked)).toBe(0.75);
   });
 
