@@ -77,11 +77,12 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
       },
       clip: recipe.clip,
       gradientRms: recipe.gradientRms,
-      afterUpdate:
-        sparsity &&
-        (({ step }) => {
-          sparsify(parameters, sparsity, step / steps);
-          if (products) products.stale = true;
+      ...(sparsity &&
+        products && {
+          async constrain({ step }) {
+            sparsify(parameters, sparsity, step / steps);
+            await products.repack();
+          },
         }),
       signal: options.signal,
       checkpoint: options.checkpoint,
