@@ -12,7 +12,16 @@ export interface WeightSparsity {
   /** Shares of the training at which the density begins to fall from 1, along a line, and at which it has fallen. */
   readonly from: number;
   readonly until: number;
+  /**
+   * Once matrices compute with their nonzero weights only, the gradient of all their places is taken in every so many steps, and only that of
+   * nonzero weights in between, where the moments of the others decay. 1, the paper's way, where left out.
+   */
+  readonly denseEvery?: number;
 }
+
+/** Whether a step (from 0) takes the gradient of nonzero weights only. */
+export const gradientsOnlyThere = ({ denseEvery = 1 }: WeightSparsity, step: number): boolean =>
+  step % denseEvery !== 0;
 
 /** The density at share `t` of the training: 1, then along a line to the last. */
 export function densityAt({ density, from, until }: WeightSparsity, t: number): number {
