@@ -1,6 +1,7 @@
 import { InputError } from '../errors.js';
 import type { TransformerConfig } from '../nn/config.js';
-import type { Tokens, Transformer } from '../nn/transformer.js';
+import { sparseProducts } from '../nn/sparse-products.js';
+import type { RunOptions, Tokens, Transformer } from '../nn/transformer.js';
 import { add, concat, mul, noGrad, reshape, scope, slice, sub, sum, type Tensor } from '../tensor/index.js';
 import type { Progress } from './batches.js';
 
@@ -103,56 +104,92 @@ export function constantValues(values: Tensor): LeftOut {
   return ({ first, size, shape }) => reshape(slice(values, 0, first, first + size), shape);
 }
 
+/** A model whose channels can be left out one by one. */
+export interface ChannelModel {
+  readonly model: Transformer;
+  readonly space: ChannelSpace;
+  /** What a channel carries on average over the training text, `[channels]`. */
+  readonly means: Float64Array<ArrayBuffer>;
+  /** Products by the nonzero weights alone; without them all weights are multiplied. */
+  readonly multiply?: RunOptions['multiply'];
+  /** Frees the packed weights, not the model. */
+  dispose(): void;
+}
+
 /**
- * Logits at the positions `at` of a run in which every channel carries `other + m (x - other)`: itself where its mask m is 1, what is
- * given for it where m is 0, at all positions of all prompts alike. Differentiable in `mask`, `[channels]`.
+ * Prepares a model for masks: packs what is mostly zeros and takes the mean of every channel over all positions of sequences that are
+ * drawn from what the model was trained on. The weights must not change after that.
+ * @throws InputError where there are no sequences, and for sequences that the model cannot read
  */
-export function runMasked(
+export async function channelModel(
   model: Transformer,
-  space: ChannelSpace,
-  prompts: { readonly tokens: Tokens; readonly at: readonly number[] },
-  mask: Tensor,
-  leftOut: LeftOut,
+  sequences: Tokens,
+  options: Progress & { sparse?: boolean } = {},
+): Promise<ChannelModel> {
+  if (sequences.length === 0) throw new InputError('There is no text to take means over.');
+  const space = new ChannelSpace(model.config);
+  const products = options.sparse === false ? undefined : await sparseProducts(model.parameters);
+  const own = { model, space, multiply: products?.multiply };
+  try {
+    const means = await meanChannels(own, sequences, options);
+    return { ...own, means, dispose: () => products?.dispose() };
+  } catch (error) {
+    products?.dispose();
+    throw error;
+  }
+}
+
+/** Prompts, and the position of each whose logits are wanted. */
+export interface Prompts {
+  readonly tokens: Tokens;
+  readonly at: readonly number[];
+}
+
+/** What a model needs for a run, before its means are known. */
+type Runnable = Pick<ChannelModel, 'model' | 'space' | 'multiply'>;
+
+/** Logits `[b, vocabulary]` of a run in which what every group of channels holds is replaced, in order of computation. */
+export function runChannels(
+  { model, space, multiply }: Runnable,
+  { tokens, at }: Prompts,
+  change: (group: ChannelGroup, value: Tensor) => Tensor,
 ): Tensor {
-  const { tokens, at } = prompts;
   const { logits } = model.run(tokens, {
     at,
     narrow: true,
+    multiply,
     edit(site, value) {
       const group = space.at(site);
-      if (!group) return value;
-      const other = leftOut(group);
-      return add(
-        other,
-        mul(reshape(slice(mask, 0, group.first, group.first + group.size), group.shape), sub(value, other)),
-      );
+      return group ? change(group, value) : value;
     },
   });
   return logits;
 }
 
+/**
+ * A change for `runChannels`: every channel carries `other + m (x - other)`, itself where its mask m is 1 and what is given for it where
+ * m is 0, at all positions of all prompts alike. Differentiable in `mask`, `[channels]`.
+ */
+export function masked(mask: Tensor, leftOut: LeftOut): (group: ChannelGroup, value: Tensor) => Tensor {
+  return (group, value) => {
+    const other = leftOut(group);
+    const own = reshape(slice(mask, 0, group.first, group.first + group.size), group.shape);
+    return add(other, mul(own, sub(value, other)));
+  };
+}
+
 /** Rows that a pass over texts runs at once. */
 const rowsAtOnce = 16;
 
-/**
- * Mean of every channel over all positions of sequences drawn from what the model was trained on, `[channels]`.
- * @throws InputError where there are none, and for sequences that the model cannot read
- */
-export async function meanChannels(
-  model: Transformer,
-  space: ChannelSpace,
-  sequences: Tokens,
-  options: Progress = {},
-): Promise<Float64Array<ArrayBuffer>> {
-  if (sequences.length === 0) throw new InputError('There is no text to take means over.');
-  const totals = new Float64Array(space.size);
+async function meanChannels(own: Runnable, sequences: Tokens, options: Progress): Promise<Float64Array<ArrayBuffer>> {
+  const totals = new Float64Array(own.space.size);
   let [positions, done] = [0, 0];
   // Sequences of one length at a time: padding has no place in a mean.
   for (const rows of byLength(sequences)) {
     for (let start = 0; start < rows.length; start += rowsAtOnce) {
       options.signal?.throwIfAborted();
       const part = rows.slice(start, start + rowsAtOnce);
-      const sums = scope(() => noGrad(() => sumChannels(model, space, part)));
+      const sums = scope(() => noGrad(() => sumChannels(own, part)));
       (await sums.data()).forEach((value, channel) => {
         totals[channel] += value;
       });
@@ -165,9 +202,10 @@ export async function meanChannels(
   return totals.map((total) => total / positions);
 }
 
-function sumChannels(model: Transformer, space: ChannelSpace, tokens: Tokens): Tensor {
+function sumChannels({ model, space, multiply }: Runnable, tokens: Tokens): Tensor {
   const sums: Tensor[] = [];
   model.run(tokens, {
+    multiply,
     edit(site, value) {
       if (space.at(site)) sums.push(reshape(sum(value, [0, 1]), [-1]));
       return value;

@@ -23,14 +23,32 @@ export {
   type HeadGatingOptions,
 } from './causal-head-gating.js';
 export {
+  binarisedMargins,
+  type Levels,
+  levelsOf,
+  nonsensePairs,
+  resampledMargins,
+  sameSupport,
+  twoMeans,
+} from './channel-checks.js';
+export { channelCircuit } from './channel-circuit.js';
+export {
+  type ChannelSearch,
+  type ChannelSearchOptions,
+  type FoundChannels,
+  type MaskSettings,
+  searchChannels,
+} from './channel-search.js';
+export {
   type ChannelFamily,
   type ChannelGroup,
+  type ChannelModel,
   ChannelSpace,
   channelFamilies,
+  channelModel,
   constantValues,
   type LeftOut,
-  meanChannels,
-  runMasked,
+  runChannels,
 } from './channels.js';
 export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
 export { cleanCorrupted } from './clean-corrupted.js';
@@ -73,6 +91,7 @@ export {
   weightedEdges,
 } from './evaluate-nodes.js';
 export { type ExactOptions, exactPatching } from './exact.js';
+export { type ChannelExamination, examineChannels } from './examine-channels.js';
 export { EdgeGraph } from './graph.js';
 export { type GreedyDirection, selectGreedy } from './greedy.js';
 export { fractions } from './judge.js';

@@ -1,6 +1,5 @@
 import { InputError } from '../errors.js';
 import { minimise } from '../nn/fit.js';
-import type { Transformer } from '../nn/transformer.js';
 import {
   add,
   apply,
@@ -22,7 +21,7 @@ import {
   track,
 } from '../tensor/index.js';
 import type { Progress } from './batches.js';
-import { type ChannelSpace, constantValues } from './channels.js';
+import { type ChannelModel, constantValues } from './channels.js';
 import {
   type Calibration,
   calibrate,
@@ -85,17 +84,15 @@ function step(tau: Tensor, temperature: number): Tensor {
  * p over the two answers alone. A channel is kept where tau > 0, and else carries its mean over the training text; the gradient
  * passes the step as that of sigmoid(tau / temperature). The weights stay as they are. The same seed gives the same parameters.
  *
- * @param means `[channels]`, from `meanChannels`
  * @returns tau, `[channels]`: the larger, the more a channel is needed
  * @throws InputError for settings that make no sense, and for questions that the model cannot read
  */
 export async function learnChannelMask(
-  model: Transformer,
-  space: ChannelSpace,
+  own: ChannelModel,
   questions: readonly Question[],
-  means: ArrayLike<number>,
   options: NodePruningOptions = {},
 ): Promise<Float64Array<ArrayBuffer>> {
+  const { space } = own;
   const settings = { ...nodePruningDefaults, ...options };
   const { steps, batch, lr, weightDecay, price, bias, temperature, clip, seed } = settings;
   for (const [name, value] of Object.entries({ steps, batch })) {
@@ -110,14 +107,14 @@ export async function learnChannelMask(
   const start = random.normals(space.size, 0.01).map((x) => x + bias);
   // A column, because the optimiser lets only matrices decay.
   const tau = tensor(start, [space.size, 1]);
-  const other = tensor(means, [space.size]);
+  const other = tensor(own.means, [space.size]);
   const draws = batchesOf(questions, batch, random.fork('batches'));
   const loss = (): Tensor => {
     // The update before may have led out of the range.
     noGrad(() => assign(tau, minimum(maximum(tau, -1), 1)));
     const mask = reshape(step(tau, temperature), [space.size]);
     const part = draws.next().value;
-    const task = twoWayLoss(marginsUnder(model, space, part, mask, constantValues(other)));
+    const task = twoWayLoss(marginsUnder(own, part, mask, constantValues(other)));
     return add(task, mul(sum(mask), price / space.size));
   };
   try {
@@ -157,12 +154,11 @@ function* batchesOf(
  * @throws InputError for questions that the model cannot read
  */
 export async function channelGradients(
-  model: Transformer,
-  space: ChannelSpace,
+  own: ChannelModel,
   questions: readonly Question[],
-  means: ArrayLike<number>,
   signal?: AbortSignal,
 ): Promise<Float64Array<ArrayBuffer>> {
+  const { space } = own;
   const total = new Float64Array(space.size);
   const size = 32;
   for (let i = 0; i < questions.length; i += size) {
@@ -171,7 +167,7 @@ export async function channelGradients(
     const slopes = scope(() => {
       // The slope by a mask that is 1 is the product that is asked for.
       const mask = track(ones([space.size]));
-      const loss = twoWayLoss(marginsUnder(model, space, part, mask, constantValues(tensor(means, [space.size]))));
+      const loss = twoWayLoss(marginsUnder(own, part, mask, constantValues(tensor(own.means, [space.size]))));
       return backward([{ tensor: loss, seed: ones([]) }], [mask])[0] as Tensor;
     });
     (await slopes.data()).forEach((slope, channel) => {
@@ -206,13 +202,12 @@ export const targetLoss = 0.15;
  * @throws InputError for questions that the model cannot read
  */
 export async function cutChannels(
-  model: Transformer,
-  space: ChannelSpace,
+  own: ChannelModel,
   questions: readonly Question[],
-  means: ArrayLike<number>,
   scores: ArrayLike<number>,
   options: Progress & { target?: number; calibrated?: boolean } = {},
 ): Promise<PrunedChannels> {
+  const { space } = own;
   const { target = targetLoss, calibrated = true, signal } = options;
   const order = Uint32Array.from({ length: space.size }, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
   const tried = new Map<number, PrunedChannels>();
@@ -221,7 +216,7 @@ export async function cutChannels(
     if (known) return known;
     const kept = new Uint8Array(space.size);
     for (const channel of order.subarray(0, size)) kept[channel] = 1;
-    const found = await judgeChannels(model, space, questions, means, kept, { target, calibrated, signal });
+    const found = await judgeChannels(own, questions, kept, { target, calibrated, signal });
     tried.set(size, found);
     options.onProgress?.({ done: tried.size, total: Math.ceil(Math.log2(space.size)) + 1, unit: 'sizes' });
     return found;
@@ -238,15 +233,13 @@ export async function cutChannels(
 
 /** Measures one circuit; with `calibration` its scale and shift are taken instead of fitted, as on questions that it was not found on. */
 export async function judgeChannels(
-  model: Transformer,
-  space: ChannelSpace,
+  own: ChannelModel,
   questions: readonly Question[],
-  means: ArrayLike<number>,
   kept: Uint8Array<ArrayBuffer>,
   options: { target?: number; calibrated?: boolean; calibration?: Calibration; signal?: AbortSignal } = {},
 ): Promise<PrunedChannels> {
   const { target = targetLoss, calibrated = true, signal } = options;
-  const margins = await maskedMargins(model, space, questions, kept, means, signal);
+  const margins = await maskedMargins(own, questions, kept, signal);
   const plainLoss = calibratedLoss(margins, questions);
   const calibration = options.calibration ?? (calibrated ? calibrate(margins, questions) : { scale: 1, shift: 0 });
   const loss = calibratedLoss(margins, questions, calibration);

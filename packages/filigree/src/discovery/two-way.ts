@@ -1,8 +1,7 @@
 import { InputError } from '../errors.js';
-import type { Transformer } from '../nn/transformer.js';
 import type { Pair } from '../tasks/task.js';
 import { crossEntropy, noGrad, pick, scope, stack, sub, type Tensor, tensor, zeros } from '../tensor/index.js';
-import { type ChannelSpace, constantValues, type LeftOut, runMasked } from './channels.js';
+import { type ChannelModel, constantValues, type LeftOut, masked, runChannels } from './channels.js';
 
 /** A prompt with the token that is right after it and the one that is right after its partner. */
 export interface Question {
@@ -56,21 +55,18 @@ const atOnce = 64;
 
 /** Margins of all questions under a mask of whole channels, what is left out taking the means. */
 export async function maskedMargins(
-  model: Transformer,
-  space: ChannelSpace,
+  own: ChannelModel,
   questions: readonly Question[],
   mask: ArrayLike<number>,
-  means: ArrayLike<number>,
   signal?: AbortSignal,
 ): Promise<Float64Array<ArrayBuffer>> {
+  const { size } = own.space;
   const margins = new Float64Array(questions.length);
   for (let start = 0; start < questions.length; start += atOnce) {
     signal?.throwIfAborted();
     const part = questions.slice(start, start + atOnce);
     const values = scope(() =>
-      noGrad(() =>
-        marginsUnder(model, space, part, tensor(mask, [space.size]), constantValues(tensor(means, [space.size]))),
-      ),
+      noGrad(() => marginsUnder(own, part, tensor(mask, [size]), constantValues(tensor(own.means, [size])))),
     );
     margins.set(await values.data(), start);
     values.dispose();
@@ -79,13 +75,12 @@ export async function maskedMargins(
 }
 
 export function marginsUnder(
-  model: Transformer,
-  space: ChannelSpace,
+  own: ChannelModel,
   questions: readonly Question[],
   mask: Tensor,
   leftOut: LeftOut,
 ): Tensor {
-  return marginsOf(runMasked(model, space, promptsOf(questions), mask, leftOut), questions);
+  return marginsOf(runChannels(own, promptsOf(questions), masked(mask, leftOut)), questions);
 }
 
 /** How margins become log-odds: `scale * margin`, and `shift` for the answer with the smaller number. */
@@ -119,15 +114,30 @@ export function shareRight(
   return questions.filter((question, i) => scale * margins[i] + shift * side(question) > 0).length / questions.length;
 }
 
-/** Newton steps of a calibration: where the answers can be parted, the best scale is infinite, so they end somewhere. */
+/**
+ * Largest scale of a calibration. Margins a tenth as large as the whole model's may still be a circuit whose norms have changed; where they
+ * are a hundredth, what parts the answers is what these prompts happen to have, and does not carry over to others.
+ */
+const largestScale = 10;
 const newtonSteps = 16;
 
 /**
- * The scale and shift that make the loss of these margins smallest: logistic regression on two numbers, by at most 16 steps of Newton's
- * method from (1, 0), each halved until the loss falls.
+ * The scale, from 0 to 10, and the shift that make the loss of these margins smallest: logistic regression on two numbers, by at most 16
+ * steps of Newton's method, each halved until the loss falls. Where the best scale lies outside, the shift is fitted at the bound.
  */
 export function calibrate(margins: ArrayLike<number>, questions: readonly Question[]): Calibration {
-  let best = uncalibrated;
+  const free = newton(margins, questions, uncalibrated, true);
+  const scale = Math.min(largestScale, Math.max(0, free.scale));
+  return scale === free.scale ? free : newton(margins, questions, { scale, shift: 0 }, false);
+}
+
+function newton(
+  margins: ArrayLike<number>,
+  questions: readonly Question[],
+  start: Calibration,
+  scaled: boolean,
+): Calibration {
+  let best = start;
   let loss = calibratedLoss(margins, questions, best);
   for (let step = 0; step < newtonSteps; step++) {
     let [gs, gc, hss, hsc, hcc] = [0, 0, 1e-9, 0, 1e-9];
@@ -142,7 +152,10 @@ export function calibrate(margins: ArrayLike<number>, questions: readonly Questi
       hcc += w;
     }
     const det = hss * hcc - hsc * hsc;
-    let move = det > 1e-12 * hss * hcc ? [(hcc * gs - hsc * gc) / det, (hss * gc - hsc * gs) / det] : [gs / hss, 0];
+    let move = [0, gc / hcc];
+    if (scaled) {
+      move = det > 1e-12 * hss * hcc ? [(hcc * gs - hsc * gc) / det, (hss * gc - hsc * gs) / det] : [gs / hss, 0];
+    }
     let found = false;
     for (let halving = 0; halving < 20 && !found; halving++, move = move.map((m) => m / 2)) {
       const next = { scale: best.scale - move[0], shift: best.shift - move[1] };

@@ -1,5 +1,4 @@
-import type { Transformer } from '../nn/transformer.js';
-import type { ChannelFamily, ChannelSpace } from './channels.js';
+import type { ChannelFamily, ChannelModel } from './channels.js';
 
 /** A nonzero weight between two channels. */
 export interface WeightEdge {
@@ -24,8 +23,7 @@ const families: readonly (readonly [from: ChannelFamily, to: ChannelFamily, matr
  * place of the stream is wiring and no edge. With gated MLPs the weights of both maps count.
  */
 export async function weightEdges(
-  model: Transformer,
-  space: ChannelSpace,
+  { model, space }: Pick<ChannelModel, 'model' | 'space'>,
   kept: ArrayLike<number>,
 ): Promise<WeightEdge[]> {
   const { layers, heads, kvHeads, headWidth } = model.config;
