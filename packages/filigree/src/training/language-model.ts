@@ -10,7 +10,7 @@ import { corpus, ingredientsOf } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
-import { PackedProducts, sharkfin, sparsify } from './weight-sparsity.js';
+import { gradientsOnlyThere, PackedProducts, sharkfin, sparsify } from './weight-sparsity.js';
 
 export interface TrainOptions {
   seed?: number;
@@ -47,11 +47,12 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   const { batch, window, steps, sparsity } = recipe;
   const data = {
     batches: () => steps,
-    epoch: () => take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps),
+    epoch: () => numbered(take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps)),
   };
   const products = sparsity && new PackedProducts(parameters);
   const multiply = products?.multiply;
-  const nextTokens = (block: Int32Array) => {
+  const nextTokens = ([step, block]: [number, Int32Array]) => {
+    if (sparsity && products) products.onlyThere = gradientsOnlyThere(sparsity, step);
     const rows = Array.from({ length: batch }, (_, b) => [...block.subarray(b * (window + 1), (b + 1) * (window + 1))]);
     const { logits } = model.run(
       rows.map((row) => row.slice(0, -1)),
@@ -77,11 +78,12 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
       },
       clip: recipe.clip,
       gradientRms: recipe.gradientRms,
-      afterUpdate:
-        sparsity &&
-        (({ step }) => {
-          sparsify(parameters, sparsity, step / steps);
-          if (products) products.stale = true;
+      ...(sparsity &&
+        products && {
+          async constrain({ step }) {
+            sparsify(parameters, sparsity, step / steps);
+            await products.repack();
+          },
         }),
       signal: options.signal,
       checkpoint: options.checkpoint,
@@ -102,6 +104,11 @@ export function tokenizerOf(recipe: Pick<Recipe, 'text' | 'tokenizer'>, seed: nu
   const { documents, even = false, ...options } = recipe.tokenizer;
   const ingredients = ingredientsOf(recipe.text).map((each) => (even ? { ...each, weight: 1 } : each));
   return trainTokenizer(take(corpus({ seed, names: 'paired', ingredients }), documents), options);
+}
+
+function* numbered<T>(items: Iterable<T>): Generator<[number, T]> {
+  let next = 0;
+  for (const item of items) yield [next++, item];
 }
 
 function* take<T>(items: Iterable<T>, count: number): Generator<T> {
