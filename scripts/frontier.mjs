@@ -25,7 +25,7 @@ const searches = Number(option('--searches', 4));
 const steps = Number(option('--steps', 300));
 const file = join(root, 'docs/weight-sparse.json');
 const seed = 0;
-const pairs = 64;
+const pairs = 128;
 
 const kept = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { models: {}, rows: {} };
 const save = () => {

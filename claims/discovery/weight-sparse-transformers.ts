@@ -5,6 +5,7 @@ import {
   cutChannels,
   examineChannels,
   findTask,
+  nodePruningDefaults,
   nonsensePairs,
   type Pair,
   type Part,
@@ -21,9 +22,9 @@ import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict 
 import { type ProgramModel, programModel, programTexts, validationLoss } from './weight-sparse-models.js';
 
 const sizes = {
-  smoke: { seeds: 1, pairs: 24, steps: 150 },
-  quick: { seeds: 3, pairs: 64, steps: 150 },
-  full: { seeds: 3, pairs: 64, steps: 300 },
+  smoke: { seeds: 1, pairs: 24 },
+  quick: { seeds: 3, pairs: 64 },
+  full: { seeds: 3, pairs: 128 },
 } as const;
 
 const planted = 'planted depth';
@@ -31,15 +32,20 @@ const learned = 'learned mask';
 /** What the planted circuit is made of: see `plantedDepth`. */
 const truth = ['0.attn_in.0', '0.attn_in.1', '0.v.h0.0', '0.attn_out.11', '1.mlp_in.11', '1.neuron.0', '1.mlp_out.15'];
 
-/** The price at which masks of the planted model are learned; that of trained models is the usual one. */
-const plantedPrice = 30;
+/** How masks of the planted model are learned; those of trained models are learned in the usual way. */
+const plantedSearch = { steps: 150, price: 30, lr: 3e-3 } as const;
 
 interface Controls {
   readonly own: ChannelModel;
   readonly setting: string;
   readonly discovery: readonly Pair[];
   readonly evaluation: readonly Pair[];
-  readonly search: { readonly steps: number; readonly price?: number; readonly searches?: number };
+  readonly search: {
+    readonly steps: number;
+    readonly price?: number;
+    readonly lr?: number;
+    readonly searches?: number;
+  };
   readonly seed: number;
 }
 
@@ -120,7 +126,7 @@ async function circuitRows(
 }
 
 async function plantedRows(options: MeasureOptions, stages: Stages, seed: number): Promise<Row[]> {
-  const { pairs, steps } = sizes[options.size];
+  const { pairs } = sizes[options.size];
   const made = plantedDepth({ seed });
   const texts = made.pairs(100, seed + 9).flatMap(({ clean, corrupt }) => [clean, corrupt]);
   const own = await channelModel(made.model, texts);
@@ -131,7 +137,7 @@ async function plantedRows(options: MeasureOptions, stages: Stages, seed: number
         setting: planted,
         discovery: made.pairs(pairs, seed + 1),
         evaluation: made.pairs(pairs, seed + 2),
-        search: { steps, price: plantedPrice },
+        search: plantedSearch,
         seed,
       },
       stages,
@@ -156,7 +162,7 @@ const trained = 600;
 
 async function trainedRows(options: MeasureOptions, stages: Stages): Promise<Row[]> {
   const { seed, signal } = options;
-  const { pairs, steps } = sizes.full;
+  const { pairs } = sizes.full;
   const rows: Row[] = [];
   for (const kind of ['sparse', 'dense'] as const) {
     const program: ProgramModel = await stages.run((o) => programModel(kind, trained, { ...options, ...o }));
@@ -177,7 +183,7 @@ async function trainedRows(options: MeasureOptions, stages: Stages): Promise<Row
             setting: `${kind}: ${task}`,
             discovery: of('discovery'),
             evaluation: of('evaluation'),
-            search: { steps, searches },
+            search: { steps: nodePruningDefaults.steps, searches },
             seed,
           },
           stages,
