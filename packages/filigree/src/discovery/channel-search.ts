@@ -32,6 +32,8 @@ export interface FoundChannels extends PrunedChannels {
   /** What was learned, `[channels]`. */
   readonly tau: Float64Array<ArrayBuffer>;
   readonly settings: MaskSettings;
+  /** The same mask cut where the loss is reached without scale and shift. */
+  readonly plain: PrunedChannels & { readonly edges: readonly WeightEdge[] };
 }
 
 export interface ChannelSearch {
@@ -77,7 +79,14 @@ export async function searchChannels(
       onProgress: ({ done }) => onProgress?.({ done: search * steps + done, total: searches * steps, unit: 'steps' }),
     });
     const cut = await cutChannels(own, questions, tau, { target, signal });
-    tried.push({ ...cut, edges: await weightEdges(own, cut.kept), tau, settings });
+    const plain = await cutChannels(own, questions, tau, { target, calibrated: false, signal });
+    tried.push({
+      ...cut,
+      edges: await weightEdges(own, cut.kept),
+      tau,
+      settings,
+      plain: { ...plain, edges: await weightEdges(own, plain.kept) },
+    });
   }
   const better = (a: FoundChannels, b: FoundChannels): number =>
     Number(b.reached) - Number(a.reached) || (a.reached ? a.edges.length - b.edges.length : a.loss - b.loss);
