@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, readJson, root, start, withFolder } from './command.js';
+import { describe, expect, it } from 'vitest';
+import { filigree, json, readJson, root, start, withFolder } from './command.js';
 
 const model = 'fixtures/tiny-llama';
 const pairs = 'fixtures/expected/tiny-llama-pairs.jsonl';
@@ -30,8 +30,6 @@ interface Evaluation {
 
 const evaluationKeys =
   'clean corrupt empty ablation ranking sizes metric faithfulness completeness cpr cmd kept interval random'.split(' ');
-
-beforeAll(build, 300_000);
 
 describe('tokenizer', () => {
   it('trains on texts, and refuses what it cannot do in one line', () =>

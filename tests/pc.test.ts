@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, root, withFolder } from './command.js';
+import { describe, expect, it } from 'vitest';
+import { filigree, json, root, withFolder } from './command.js';
 
 const shared = process.env.FILIGREE_SHARED ?? join(root, '../shared');
 const zoo = (name: string): string => join(shared, 'data/zoo', name);
@@ -36,8 +36,6 @@ async function withFiles(use: (at: (name: string) => string) => Promise<void>): 
     await use(at);
   });
 }
-
-beforeAll(build, 300_000);
 
 describe('pc', () => {
   it('answers as arithmetic on a small circuit does', () =>
@@ -148,6 +146,12 @@ describe('pc', () => {
       writeFileSync(at('u.csv'), 'colour,size,n\nred,2.7,1\nblue,-0.9,0\n');
       const classes = await json('pc', 'classify', at('t.fpc'), '--data', at('u.csv'), '--class', '1');
       expect(classes).toEqual({ rows: 2, accuracy: 1, classes: [1, 0] });
+      const drawn = await filigree('pc', 'sample', at('t.fpc'), '--rows', '5', '--evidence', 'colour=blue');
+      expect(drawn.stdout).toMatch(/^colour,size,n\n(blue,-?[\d.]+,[01]\n){5}$/);
+      // What is made of a circuit keeps its words.
+      await json('pc', 'prune', at('t.fpc'), '--data', at('t.csv'), '--epochs', '1', '--out', at('p.fpc'));
+      const again = await filigree('pc', 'classify', at('p.fpc'), '--data', at('u.csv'), '--class', 'colour');
+      expect(again.stdout).toBe('red\nblue\n');
       writeFileSync(at('v.csv'), 'colour,size,n\ngreen,2.7,1\nred,1,1\n');
       const ran = await filigree('pc', 'loglik', at('t.fpc'), '--data', at('v.csv'));
       expect([ran.code, ran.stderr]).toEqual([
@@ -230,12 +234,12 @@ describe('pc', () => {
     [['loglik', 'a.psdd', '--data', 'bad.data'], 'row 2, column 2 is 2'],
     [['loglik', 'a.psdd', '--data', 'empty.data'], 'empty.data has no rows'],
     [['loglik', 'cut.psdd', '--data', 'a.data'], 'line 6 should have 2 elements of three words; it may be cut short'],
-    [['loglik', 'a.psdd', '--data', 'a.data', '--marginalise', '3'], 'there is no variable 3'],
+    [['loglik', 'a.psdd', '--data', 'a.data', '--marginalise', '3'], 'there is no variable "3"'],
     [['entropy', 'a.txt'], 'ends in .psdd, .sdd, .jpc, .nnf, .fpc'],
     [['entropy', 'absent.psdd'], 'there is no such file'],
     [['map', 'a.psdd', '--evidence', '1:1'], '--evidence must be variable=value'],
     [['query', 'a.psdd', '--soft', '2=0.3'], 'soft evidence of variable 2 has 1 numbers for 2 values'],
-    [['classify', 'a.psdd', '--data', 'a.data', '--class', '4'], '--class 4'],
+    [['classify', 'a.psdd', '--data', 'a.data', '--class', '4'], '--class: there is no variable "4"'],
     [['draw', 'a.psdd', 'x.bin'], 'end it in .svg, .png'],
     [['learn', 'bad.data', '--structure', 'hctl'], 'Did you mean hclt?'],
     [['learn', 'a.data', '--out', 'x.bin'], 'the name must end in .jpc'],

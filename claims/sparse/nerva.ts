@@ -19,8 +19,8 @@ async function trajectory(density: number, steps: number, seed: number): Promise
 /** Seconds of a training step, bytes, and accuracy on new samples after some steps. */
 async function trained(density: number, masked: boolean, seed: number, options: MeasureOptions): Promise<Row> {
   const [batch, steps] = [100, 40];
-  const twin = new Twin({ sizes: network, density, batch, steps, lr: 0.01, seed }, masked);
-  const { inputs, labels } = clouds(batch * 30, network[0], seed, 4);
+  const twin = new Twin({ sizes: network, density, batch, steps, lr: 0.1, seed }, masked);
+  const { inputs, labels } = clouds(batch * 30, network[0], seed);
   const part = (b: number) => ({
     x: tensor(inputs.subarray(b * batch * network[0], (b + 1) * batch * network[0]), [batch, network[0]]),
     y: labels.subarray(b * batch, (b + 1) * batch),

@@ -22,7 +22,6 @@ import {
   writeJpc,
 } from 'filigree';
 import { readBinaryFile, readTextFile } from './open.js';
-import { numberList } from './options.js';
 
 const formats = ['.psdd', '.sdd', '.jpc', '.nnf', '.fpc'] as const;
 type Format = (typeof formats)[number];
@@ -97,52 +96,5 @@ export async function openTable(
   return readTable(text, path, limit);
 }
 
-/** What a circuit's file should tell of the table that it was learned on. */
-export const notesOf = ({ names, categories }: Table): CircuitNotes => ({ names, categories });
-
-/** A parser of variables from 1, parted by commas; gives them from 0. */
-export function variableList(flag: string): (text: string) => number[] {
-  const each = numberList(flag, 1);
-  return (text) => each(text).map((variable) => variable - 1);
-}
-
-/** The parts of `variable=something` lists, by variable from 0. */
-function assignments<T>(
-  flag: string,
-  text: string,
-  example: string,
-  read: (value: string) => T | undefined,
-): Map<number, T> {
-  const result = new Map<number, T>();
-  for (const part of text.split(',')) {
-    const [, variable, value] = /^\s*(\d+)\s*=\s*(\S+)\s*$/.exec(part) ?? [];
-    const v = Number(variable) - 1;
-    const x = value === undefined ? undefined : read(value);
-    if (variable === undefined || v < 0 || x === undefined) {
-      throw new InputError(
-        `${flag} must be variable=value, parted by commas, such as ${example}; ${JSON.stringify(part.slice(0, 40))} is not.`,
-      );
-    }
-    if (result.has(v)) throw new InputError(`${flag} gives variable ${v + 1} twice.`);
-    result.set(v, x);
-  }
-  return result;
-}
-
-const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
-
-const number = (text: string): number | undefined => (decimal.test(text) ? Number(text) : undefined);
-
-/** A parser of values such as `3=1,7=0`, variables from 1; gives them by variable from 0. */
-export function evidenceList(flag: string): (text: string) => Map<number, number> {
-  return (text) => assignments(flag, text, '3=1,7=0', number);
-}
-
-/** A parser of likelihoods such as `3=0.2:0.8`, one number per value of the variable. */
-export function likelihoodList(flag: string): (text: string) => Map<number, number[]> {
-  return (text) =>
-    assignments(flag, text, '3=0.2:0.8', (value) => {
-      const numbers = value.split(':').map(number);
-      return numbers.every((x) => x !== undefined) ? numbers : undefined;
-    });
-}
+/** What a circuit's file should tell of the table (or the circuit) that it was learned from. */
+export const notesOf = ({ names, categories }: CircuitNotes): CircuitNotes => ({ names, categories });

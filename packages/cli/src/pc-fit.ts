@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import {
+  type CircuitNotes,
   em,
   InputError,
   type Learned,
@@ -85,9 +86,12 @@ export interface FitTables {
   readonly all: readonly Table[];
 }
 
-/** Opens the tables and checks that they belong together. */
-export async function openTables(path: string, options: FitOptions): Promise<FitTables> {
-  const train = await openTable(path, options.limit);
+/**
+ * Opens the tables and checks that they belong together.
+ * @param like the circuit whose words they have to share
+ */
+export async function openTables(path: string, options: FitOptions, like?: CircuitNotes): Promise<FitTables> {
+  const train = await openTable(path, options.limit, like);
   const valid = options.valid === undefined ? undefined : await openTable(options.valid, undefined, train);
   const test = options.test === undefined ? undefined : await openTable(options.test, undefined, train);
   const all = [train, valid, test].filter((table) => table !== undefined);

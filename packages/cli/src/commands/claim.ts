@@ -1,6 +1,5 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   type ClaimResult,
   type ClaimStore,
@@ -18,22 +17,20 @@ import { openModelFiles, startEngine, writeFileAtomic } from 'filigree/node';
 import { allowRelaxedSimd } from '../engine.js';
 import { addTalkOptions, choice, type TalkOptions, wholeNumber } from '../options.js';
 import { packers } from '../packers.js';
+import { root } from '../root.js';
 import type { Run, Session } from '../session.js';
 
 interface Options extends TalkOptions {
   size: (typeof claimSizes)[number];
   seed: number;
   threads?: number;
+  results: string;
 }
 
 interface AllOptions extends Options {
   again?: boolean;
-  results: string;
   page: string;
 }
-
-/** The project's folder, where its own models are. */
-const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 function addOptions(command: Command): Command {
   return addTalkOptions(
@@ -48,7 +45,8 @@ function addOptions(command: Command): Command {
         new Option('--threads <n>', 'threads to compute on (default: all cores)').argParser(
           wholeNumber('--threads', 1, 256),
         ),
-      ),
+      )
+      .option('--results <folder>', 'where results are kept', 'out/claims'),
   );
 }
 
@@ -69,7 +67,6 @@ export function addClaims(program: Command, run: Run): void {
       .summary('run the experiments of all papers')
       .description('run the experiments of all papers; those already done with this size and seed are kept')
       .option('--again', 'measure again what was done')
-      .option('--results <folder>', 'where results are kept between runs', 'out/claims')
       .option('--page <file>', 'the page to write', 'docs/claims.md'),
   ).action((options: AllOptions) => run((session) => all(options, session), options));
 }
@@ -77,7 +74,10 @@ export function addClaims(program: Command, run: Run): void {
 async function one(slug: string, options: Options, session: Session): Promise<void> {
   const claim = findClaim(slug);
   start(options);
-  const result = await session.during(slug, (progress) => runClaim(slug, { ...options, ...progress, ...host() }));
+  const store = storeIn(options.results);
+  const result = await session.during(slug, (progress) =>
+    runClaim(slug, { ...options, ...progress, ...host(), store }),
+  );
   if (session.json) return session.print(result);
   session.say(`${claim.paper.title} (${claim.paper.authors}, ${claim.paper.year})\n${claim.says}\n`);
   tell(result, session);
@@ -85,7 +85,6 @@ async function one(slug: string, options: Options, session: Session): Promise<vo
 
 async function all(options: AllOptions, session: Session): Promise<void> {
   start(options);
-  await mkdir(options.results, { recursive: true });
   await mkdir(dirname(options.page), { recursive: true });
   const results = await session.during('claims', (progress) =>
     runAll({ ...options, ...progress, ...host(), store: storeIn(options.results) }),
@@ -121,6 +120,9 @@ function storeIn(folder: string): ClaimStore {
   const file = (slug: string): string => join(folder, `${slug}.json`);
   return {
     read: (slug) => readFile(file(slug), 'utf8').catch(() => undefined),
-    write: (slug, text) => writeFileAtomic(file(slug), text),
+    async write(slug, text) {
+      await mkdir(folder, { recursive: true });
+      await writeFileAtomic(file(slug), text);
+    },
   };
 }

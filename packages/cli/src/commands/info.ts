@@ -6,9 +6,11 @@ import { countParameters } from '../engine.js';
 import { strongestUnits, unitLines } from '../measured.js';
 import { openModel, readTextFile } from '../open.js';
 import { addTalkOptions, type TalkOptions } from '../options.js';
+import { probabilisticFormat } from '../pc-files.js';
 import type { Run, Session } from '../session.js';
 import { networkFacts, sayLayers } from '../sparse-facts.js';
 import { count } from '../table.js';
+import { probabilisticInfo } from './pc.js';
 
 export function addInfo(program: Command, run: Run): void {
   const command = program
@@ -16,7 +18,7 @@ export function addInfo(program: Command, run: Run): void {
     .description('say what a model, a circuit file or a sparse network is')
     .argument(
       '<model-or-circuit>',
-      "a model's folder, a Hub id, a circuit file, or a network of train or prune (.safetensors)",
+      "a model's folder, a Hub id, a circuit file (also a probabilistic one), or a network of train or prune (.safetensors)",
     )
     .summary('what a model or a circuit is');
   addTalkOptions(command)
@@ -32,6 +34,7 @@ Examples:
       run(async (session) => {
         const isFile = (await stat(path).catch(() => undefined))?.isFile();
         if (isFile && path.endsWith('.safetensors')) return networkInfo(path, session);
+        if (isFile && probabilisticFormat(path)) return probabilisticInfo(path, {}, session);
         await (isFile ? circuitInfo(path, session) : modelInfo(path, session));
       }, options),
     );

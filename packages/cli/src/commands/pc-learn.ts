@@ -57,18 +57,18 @@ async function learn(path: string, options: LearnOptions, session: Session): Pro
   }
   await checkOutputs({ '--out': out });
   startFitEngine(options);
-  const tables = await openTables(path, options);
+  const from = options.from === undefined ? undefined : await openCircuit(options.from, options.vtree);
+  const tables = await openTables(path, options, from);
   const structure = structures[options.structure];
   const started = performance.now();
-  let circuit = options.from
-    ? await openCircuit(options.from, options.vtree)
-    : structure.make(tables.train, statesOf(tables.all, options.structure === 'hclt'), options, session.signal);
+  let circuit =
+    from ?? structure.make(tables.train, statesOf(tables.all, options.structure === 'hclt'), options, session.signal);
   if (circuit.variables !== tables.train.columns) {
     throw new InputError(
       `${options.from} has ${circuit.variables} variables, but the rows have ${tables.train.columns} columns.`,
     );
   }
-  if (options.from || !structure.done) circuit = await fit(circuit, tables, options, session);
+  if (from || !structure.done) circuit = await fit(circuit, tables, options, session);
   const seconds = (performance.now() - started) / 1000;
   const result = { ...(await measure(circuit, tables, session)), edges: circuit.child.length, seconds };
   if (out !== undefined) await writeFileAtomic(out, circuitBytes(out, circuit, notesOf(tables.train)));

@@ -11,7 +11,7 @@ import {
 import { writeFileAtomic } from 'filigree/node';
 import { addTalkOptions, choice, numberFrom, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { checkCircuitName, circuitBytes, circuitFormats, openCircuit } from '../pc-files.js';
+import { checkCircuitName, circuitBytes, circuitFormats, notesOf, openCircuit } from '../pc-files.js';
 import {
   addFitOptions,
   edgeCount,
@@ -109,14 +109,14 @@ async function changed(
   await checkOutputs({ '--out': out });
   startFitEngine(options);
   const circuit = await openCircuit(path, options.vtree);
-  const tables = await openTables(options.data, options);
+  const tables = await openTables(options.data, options, circuit);
   const started = performance.now();
   const before = { ...(await measure(circuit, tables, session)), edges: circuit.child.length };
   const cut = await change(circuit, tables);
   const between = { ...(await measure(cut, tables, session)), edges: cut.child.length };
   const learned = await fit(cut, tables, options, session);
   const after = await measure(learned, tables, session);
-  if (out !== undefined) await writeFileAtomic(out, circuitBytes(out, learned));
+  if (out !== undefined) await writeFileAtomic(out, circuitBytes(out, learned, notesOf(circuit)));
   const seconds = (performance.now() - started) / 1000;
   if (session.json) return session.print({ before, changed: between, ...after, edges: learned.child.length, seconds });
   for (const [name, result, edges] of [

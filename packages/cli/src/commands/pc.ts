@@ -17,7 +17,17 @@ import { writeFileAtomic } from 'filigree/node';
 import { readTextFile } from '../open.js';
 import { addTalkOptions, type TalkOptions, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { circuitFormats, evidenceList, likelihoodList, openCircuit, openTable, variableList } from '../pc-files.js';
+import { circuitFormats, openCircuit, openTable } from '../pc-files.js';
+import {
+  type Asked,
+  csvRows,
+  evidenceList,
+  likelihoodList,
+  nothing,
+  valueName,
+  variableList,
+  variableName,
+} from '../pc-variables.js';
 import type { Run, Session } from '../session.js';
 import { count } from '../table.js';
 import { addPcAsk } from './pc-ask.js';
@@ -29,7 +39,7 @@ interface CircuitOptions extends TalkOptions {
   vtree?: string;
 }
 
-type Evidence = Map<number, number>;
+type Evidence = Asked<Map<number, number>>;
 
 /** The group of commands about probabilistic circuits. Variables count from 1, values from 0, logarithms are natural. */
 export function addPc(program: Command, run: Run): void {
@@ -40,12 +50,14 @@ export function addPc(program: Command, run: Run): void {
     .addHelpText(
       'after',
       `
-Circuits are .psdd, .jpc, .sdd, .nnf or .fpc files, which --vtree checks; they and data may be .gz. Variables count from 1, values from 0.
+Circuits are .psdd, .jpc, .sdd, .nnf or .fpc files, which --vtree checks; they and data may be .gz. Variables count from 1, values from 0;
+of CSV with names and words they may be given by those, in double quotes where they hold a comma.
 
 Examples:
   filigree pc learn train.data --valid valid.data --latents 16 --out model.jpc
   filigree pc loglik model.jpc --data test.data --marginalise 1,3,5
-  filigree pc query model.jpc --query 1=1 --evidence 3=1,7=0`,
+  filigree pc query model.jpc --query 1=1 --evidence 3=1,7=0
+  filigree pc sample people.fpc --rows 100 --evidence 'colour=red,age=30' --out people.csv`,
     );
   const about = (name: string, description: string): Command => {
     const command = group.command(name).description(description).argument('<circuit>', circuitFormats);
@@ -55,7 +67,7 @@ Examples:
     .requiredOption('--data <file>', 'rows of values, parted by commas or spaces; empty cells are summed out')
     .addOption(new Option('--limit <n>', 'use the first rows only').argParser(wholeNumber('--limit', 1)))
     .addOption(
-      new Option('--marginalise <list>', 'variables to sum out, such as 1,3,5').argParser(
+      new Option('--marginalise <list>', 'variables to sum out, such as 1,3,5 or colour,age').argParser(
         variableList('--marginalise'),
       ),
     )
@@ -81,12 +93,12 @@ Examples:
     .addOption(
       new Option('--query <list>', 'values to ask for, such as 1=1,2=0')
         .argParser(evidenceList('--query'))
-        .default(new Map(), 'none'),
+        .default(nothing, 'none'),
     )
     .addOption(
       new Option('--soft <list>', 'how likely what was seen is at each value, such as 3=0.2:0.8')
         .argParser(likelihoodList('--soft'))
-        .default(new Map(), 'none'),
+        .default(nothing, 'none'),
     )
     .option('--weights <file>', 'a DIMACS file whose "c p weight" lines weigh the literals: the weighted model count')
     .action((path: string, options: QueryOptions) => run((session) => query(path, options, session), options));
@@ -99,7 +111,7 @@ Examples:
     (path: string, options: CircuitOptions) => run((session) => properties(path, options, session), options),
   );
   about('info', 'how large a circuit is').action((path: string, options: CircuitOptions) =>
-    run((session) => info(path, options, session), options),
+    run((session) => probabilisticInfo(path, options, session), options),
   );
   addPcAsk(group, run);
   addPcDraw(group, run);
@@ -109,23 +121,23 @@ Examples:
 
 function withEvidence(command: Command): Command {
   return command.addOption(
-    new Option('--evidence <list>', 'known values, such as 3=1,7=0')
+    new Option('--evidence <list>', 'known values, such as 3=1,colour=red')
       .argParser(evidenceList('--evidence'))
-      .default(new Map(), 'none'),
+      .default(nothing, 'none'),
   );
 }
 
 interface LoglikOptions extends CircuitOptions {
   data: string;
   limit?: number;
-  marginalise?: number[];
+  marginalise?: Asked<number[]>;
 }
 
 async function loglik(path: string, options: LoglikOptions, session: Session): Promise<void> {
   const circuit = await openCircuit(path, options.vtree);
   const table = await openTable(options.data, options.limit, circuit);
   const logs = await session.during('computing rows', (progress) =>
-    logLikelihood(circuit, table, { ...progress, marginalise: options.marginalise }),
+    logLikelihood(circuit, table, { ...progress, marginalise: options.marginalise?.(circuit) }),
   );
   const mean = logs.reduce((a, b) => a + b, 0) / logs.length;
   // JSON has no infinity: a row of probability 0 makes the mean null.
@@ -137,12 +149,15 @@ async function loglik(path: string, options: LoglikOptions, session: Session): P
 }
 
 async function map(path: string, options: CircuitOptions & { evidence: Evidence }, session: Session): Promise<void> {
-  const { log, state, exact } = mostProbable(await openCircuit(path, options.vtree), options.evidence);
+  const circuit = await openCircuit(path, options.vtree);
+  const { log, state, exact } = mostProbable(circuit, options.evidence(circuit));
   if (session.json) return session.print({ log, state: [...state], exact });
   session.say(
     `log p ${log.toFixed(6)}${exact ? '' : ' (a lower bound: the circuit is not known to be deterministic)'}`,
   );
-  session.say([...state].join(','));
+  if (!circuit.names && !circuit.categories) return session.say([...state].join(','));
+  const shown = [...state].map((x, v) => `${variableName(circuit, v)}=${valueName(circuit, v, x)}`);
+  session.say(shown.join(', '));
 }
 
 async function kl(
@@ -161,21 +176,19 @@ async function kl(
 interface QueryOptions extends CircuitOptions {
   query: Evidence;
   evidence: Evidence;
-  soft: Map<number, number[]>;
+  soft: Asked<Map<number, number[]>>;
   weights?: string;
 }
 
 async function query(path: string, options: QueryOptions, session: Session): Promise<void> {
-  const { soft, weights } = options;
+  const { weights } = options;
   const plain = await openCircuit(path, options.vtree);
+  const [soft, evidence, asked] = [options.soft(plain), options.evidence(plain), options.query(plain)];
   const literals = weights === undefined ? undefined : readCnf(await readTextFile(weights), weights).weights;
   const circuit = softEvidence(literals ? weighted(plain, literals) : plain, soft);
-  const asked = options.query.size > 0;
-  let log = asked
-    ? logProbability(circuit, options.query, options.evidence)
-    : logProbability(circuit, options.evidence);
+  let log = asked.size > 0 ? logProbability(circuit, asked, evidence) : logProbability(circuit, evidence);
   // Soft evidence is given too: without other evidence, its own probability has not been divided by yet.
-  if (asked && soft.size > 0 && options.evidence.size === 0) log -= logProbability(circuit, new Map());
+  if (asked.size > 0 && soft.size > 0 && evidence.size === 0) log -= logProbability(circuit, new Map());
   if (session.json) session.print({ log });
   else session.say(`log p ${log.toFixed(6)}, p ${Math.exp(log).toPrecision(6)}`);
 }
@@ -188,16 +201,17 @@ interface SampleOptions extends CircuitOptions {
 }
 
 async function sample(path: string, options: SampleOptions, session: Session): Promise<void> {
-  const { rows, seed, evidence, out } = options;
+  const { rows, seed, out } = options;
   await checkOutputs({ '--out': out });
   const circuit = await openCircuit(path, options.vtree);
+  const evidence = options.evidence(circuit);
   const table = await session.during('sampling', (progress) =>
     sampleRows(circuit, rows, { ...progress, seed, evidence }),
   );
   const drawn = Array.from({ length: rows }, (_, r) => [
     ...table.values.subarray(r * table.columns, (r + 1) * table.columns),
   ]);
-  const text = drawn.map((row) => row.join(',')).join('\n');
+  const text = csvRows(circuit, drawn);
   if (out !== undefined) await writeFileAtomic(out, `${text}\n`);
   if (session.json) session.print(out === undefined ? { rows: drawn } : { rows: rows, out });
   else session.say(out === undefined ? text : `wrote ${count(rows)} rows to ${out}`);
@@ -221,7 +235,8 @@ async function properties(path: string, options: CircuitOptions, session: Sessio
   }
 }
 
-async function info(path: string, options: CircuitOptions, session: Session): Promise<void> {
+/** Says how large a probabilistic circuit is. */
+export async function probabilisticInfo(path: string, options: { vtree?: string }, session: Session): Promise<void> {
   const circuit = await openCircuit(path, options.vtree);
   const sums = circuit.kind.filter((kind) => kind === sumKind).length;
   const facts = {

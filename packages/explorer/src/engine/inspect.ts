@@ -1,7 +1,7 @@
 import { attentionPatterns, directLogits, fitPair, measureCircuits, noGrad, type Pair, Scope } from 'filigree';
-import { ablationOf, mean, metricOf, pairsOf, usedOf } from './ask.js';
 import { type Loaded, needTokenizer } from './models.js';
 import type { Ask, NodeFacts } from './protocol.js';
+import { ablationOf, mean, metricOf, pairsOf, usedOf } from './used.js';
 import type { Working } from './worker.js';
 
 /** Prompts on which a node's activity is shown, and neurons that are listed. */

@@ -11,7 +11,7 @@ const routedEdges = 6000;
 const routedNodes = 600;
 
 /** Places a circuit's nodes and its strongest edges, kept ones first among equals. */
-export function place({ circuit, most, byPosition }: Ask<'place'>): Got<'place'> {
+export function place({ circuit, most, byPosition, aspect }: Ask<'place'>): Got<'place'> {
   const { edges } = circuit;
   const ranked = strongestFirst(circuit);
   const chosen = ranked.slice(0, most);
@@ -21,7 +21,7 @@ export function place({ circuit, most, byPosition }: Ask<'place'>): Got<'place'>
   const plain = positional || chosen.length > routedEdges || circuit.nodes.id.length > routedNodes;
   const plan = plain
     ? plainLayout(circuit, { edges: chosen, byPosition: positional })
-    : layout(circuit, { edges: chosen });
+    : layout(circuit, { edges: chosen, nodeGap: aspect === undefined ? undefined : gapFor(circuit, chosen, aspect) });
   const points = new Float32Array(chosen.length * samples * 2);
   plan.edges.forEach(({ path }, i) => {
     sample(path, points.subarray(i * samples * 2, (i + 1) * samples * 2));
@@ -44,6 +44,19 @@ export function place({ circuit, most, byPosition }: Ask<'place'>): Got<'place'>
     paths: plan.edges.slice(0, exact).map(({ path }) => path),
     ...(positional ? { columns: columnsOf(circuit, plan) } : {}),
   };
+}
+
+/** Height of a row with the gap above it, and width of a box, about. */
+const [rowHeight, boxWidth] = [66, 48];
+
+/** The gap between the nodes of a row at which the drawing of the edges is about `aspect` times as wide as high; undefined: the usual. */
+function gapFor({ nodes, edges }: Circuit, chosen: readonly number[], aspect: number): number | undefined {
+  const touched = new Set(chosen.flatMap((e) => [edges.source[e], edges.target[e]]));
+  const rows = new Map<number, number>();
+  for (const n of touched) rows.set(nodes.layer[n], (rows.get(nodes.layer[n]) ?? 0) + 1);
+  const widest = Math.max(1, ...rows.values());
+  const gap = Math.min(96, (aspect * rowHeight * rows.size) / widest - boxWidth);
+  return gap > 36 ? gap : undefined;
 }
 
 /** Points along a path of M, C and V commands, evenly by piece. */

@@ -1,7 +1,9 @@
-import { circuitSvg } from '@filigree/view';
+import { circuitSvg, strongestFirst } from '@filigree/view';
 import { desk } from '../engine/client.js';
-import { currentCircuit, messageOf } from './open.js';
-import { getState, keptEdges, type Open, setState } from './store.js';
+import { keptEdges } from './edits.js';
+import { messageOf } from './read.js';
+import { currentCircuit } from './save.js';
+import { getState, type Open, setState } from './store.js';
 
 export type ExportFormat = 'svg' | 'png' | 'circuit' | 'graph' | 'mib' | 'dot';
 
@@ -57,7 +59,7 @@ async function contentOf(open: Open, format: ExportFormat): Promise<Blob> {
 
 function drawingOf(open: Open): string {
   const kept = keptEdges(open);
-  const edges = Array.from(open.ranked)
+  const edges = strongestFirst(open.circuit)
     .filter((e) => kept[e])
     .slice(0, mostDrawn);
   if (edges.length === 0) throw new Error('No edge is on, so there is nothing to draw.');

@@ -1,14 +1,6 @@
-/** Something that the page can open: as the server lists it, from the examples, or made or given here. */
-export interface Item {
-  readonly id: string;
-  readonly kind: 'model' | 'circuit' | 'distribution' | 'run';
-  readonly name: string;
-  readonly size: number;
-  readonly made: string;
-  readonly facts: Readonly<Record<string, string | number | null>>;
-  readonly files?: readonly { readonly path: string; readonly size: number }[];
-  readonly vtree?: string;
-}
+import type { Item } from '../../items.js';
+
+export type { Item };
 
 /** Ids of what was given to the page or made in it begin with this; they end with the page. */
 export const here = 'here/';

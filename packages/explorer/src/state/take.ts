@@ -1,5 +1,6 @@
 import { given, here } from './items.js';
-import { forget, messageOf, readItem, useModel } from './open.js';
+import { useModel } from './model.js';
+import { circuitItem, forget, messageOf, readItem } from './read.js';
 import { addItem, getState, setState } from './store.js';
 import { circuitHash, placeHash } from './url.js';
 
@@ -55,23 +56,7 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
         });
         last = placeHash({ view: 'distribution', ids: [id], params: {} });
       } else {
-        const { circuit } = read;
-        const { task, method, model } = circuit.provenance;
-        addItem({
-          id,
-          kind: 'circuit',
-          name: id.slice(here.length),
-          size: file.size,
-          made: circuit.provenance.made || made,
-          facts: {
-            task,
-            method,
-            model,
-            kind: circuit.kind,
-            edges: circuit.edges.source.length,
-            kept: circuit.edges.kept.filter(Boolean).length,
-          },
-        });
+        addItem(circuitItem(id, read.circuit, file.size, made));
         last = circuitHash(id);
       }
     } catch (error) {

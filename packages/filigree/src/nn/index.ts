@@ -28,18 +28,4 @@ export { createTokenizer, readTokenizer, type Tokenizer } from './tokenizer.js';
 export { type TokenizerFiles, type TokenizerOptions, trainTokenizer } from './train-tokenizer.js';
 export { storeParameters } from './training-state.js';
 export { type Run, type RunOptions, type Tokens, Transformer } from './transformer.js';
-export {
-  isSparsified,
-  type NodeMask,
-  type NodeSite,
-  nodeSiteName,
-  nodeSites,
-  nodeSizes,
-  randomWeightSparse,
-  type WeightSparseConfig,
-  type WeightSparseRun,
-  type WeightSparseRunOptions,
-  WeightSparseTransformer,
-  weightSparseShapes,
-} from './weight-sparse.js';
 export { type Parameters, randomParameters } from './weights.js';

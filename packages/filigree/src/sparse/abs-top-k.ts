@@ -14,6 +14,6 @@ export function absTopK(x: Tensor, k: number): Tensor {
     throw new InputError(`absTopK: of ${features} features a whole number from 1 to ${features} can stay, not ${k}`);
   }
   if (k === features) return x;
-  const mask = noGrad(() => reshape(nmMask(reshape(x, [-1, features]), { n: k, m: features }), x.shape));
+  const mask = noGrad(() => reshape(nmMask(reshape(x, [-1, features]), { kind: 'nm', n: k, m: features }), x.shape));
   return mul(x, mask);
 }

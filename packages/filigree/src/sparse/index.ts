@@ -12,6 +12,7 @@ export { anySupport, type Constraint, fanInSupport, nmGroups, sameFanIn, within 
 export { type ConvOptions, convColumns, sparseConv2d } from './conv.js';
 export { denseGradientLinear } from './dense-gradient-linear.js';
 export { loadSparse, type StoredSparse, storeDense, storeSparse } from './files.js';
+export { keepLargest, leastOfRow } from './keep-largest.js';
 export { Layout, type LayoutStatistics } from './layout.js';
 export { sparseLinear, sparseLinearTransposed } from './linear.js';
 export { groupedNmMask, type NmgSpec, nmPatterns } from './nmg.js';

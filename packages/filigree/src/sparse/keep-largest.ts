@@ -1,54 +1,48 @@
+import { InputError } from '../errors.js';
+import { add, assign, mul, noGrad, reshape, scope, sub, type Tensor } from '../tensor/index.js';
+import { nmMask } from './project.js';
+
 /**
- * Sets all but the `budget` largest magnitudes of `values` `[rows, cols]` to zero, in place. The `least` largest of every row stay before
- * all others, as far as the budget has that many for each row; what is left of it is spent on the whole matrix (Gao et al. 2025,
- * "Weight-sparse transformers have interpretable circuits"). Of equal magnitudes the first stay.
+ * Zeroes in place all but the `budget` largest magnitudes of `W[rows, cols]`. The `rowMinimum` largest of each row are taken first (as many
+ * as the budget has for every row, where that is less), the rest wherever they are; of equals the first (Gao et al. 2025). No value
+ * leaves the device: the bound is searched in a few passes over the magnitudes, in place of a sort.
+ * @param w `[rows, cols]`, or a vector, which is one row
+ * @returns how many places are kept; weights that are 0 already count where there are not enough others
+ * @throws InputError where the budget is no whole number from 0 to the number of weights
  */
-export function keepLargest(values: Float32Array, rows: number, cols: number, budget: number, least = 0): void {
-  if (budget >= values.length) return;
-  const each = Math.min(cols, least, Math.floor(budget / rows));
-  // Magnitudes of floats are ordered as their bits are.
-  const bits = new Uint32Array(values.length);
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let k = 0; k < bits.length; k++) bits[k] = words[k] & 0x7fffffff;
-  if (each > 0) for (let i = 0; i < rows; i++) protect(bits.subarray(i * cols, (i + 1) * cols), each);
-  const { threshold, equal } = largestBits(bits, budget);
-  let left = equal;
-  for (let k = 0; k < bits.length; k++) {
-    if (bits[k] > threshold || (bits[k] === threshold && left-- > 0)) continue;
-    values[k] = 0;
+export function keepLargest(w: Tensor, budget: number, rowMinimum = 0): number {
+  if (!(Number.isInteger(budget) && budget >= 0 && budget <= w.size)) {
+    throw new InputError(`keepLargest: of ${w.size} weights a whole number can be kept, not ${budget}`);
   }
+  if (budget === w.size) return budget;
+  const cols = w.shape[w.shape.length - 1];
+  const rows = w.size / cols;
+  const each = leastOfRow(budget, rows, cols, rowMinimum);
+  scope(() =>
+    noGrad(() => {
+      if (budget === 0) {
+        assign(w, mul(w, 0));
+        return;
+      }
+      const matrix = reshape(w, [rows, cols]);
+      if (each === 0 || rows === 1) {
+        const mask = nmMask(reshape(w, [1, w.size]), { kind: 'nm', n: budget, m: w.size });
+        assign(w, mul(w, reshape(mask, w.shape)));
+        return;
+      }
+      const first = mul(matrix, nmMask(matrix, { kind: 'nm', n: each, m: cols }));
+      const left = budget - rows * each;
+      if (left === 0) return assign(w, first);
+      const others = sub(matrix, first);
+      const mask = nmMask(reshape(others, [1, w.size]), { kind: 'nm', n: left, m: w.size });
+      // Places of the first may be chosen again where fewer weights than the budget are not 0: they are 0 among the others.
+      assign(w, add(first, mul(others, reshape(mask, [rows, cols]))));
+    }),
+  );
+  return budget;
 }
 
-/** No float's magnitude has the highest bit: what is marked by it stands above all others. */
-const PROTECTED = 0x80000000;
-
-/** Marks the `count` largest of a row. */
-function protect(row: Uint32Array, count: number): void {
-  const places = new Int32Array(count).fill(-1);
-  let least = -1;
-  for (let j = 0; j < row.length; j++) {
-    if (row[j] <= least) continue;
-    let slot = count - 1;
-    while (slot > 0 && (places[slot - 1] < 0 || row[places[slot - 1]] < row[j])) {
-      places[slot] = places[slot - 1];
-      slot--;
-    }
-    places[slot] = j;
-    if (places[count - 1] >= 0) least = row[places[count - 1]];
-  }
-  for (const j of places) row[j] += PROTECTED;
-}
-
-/** The smallest of the `count` largest words, and how many of those that equal it belong to them; two passes of counting. */
-function largestBits(words: Uint32Array, count: number): { threshold: number; equal: number } {
-  const high = new Uint32Array(65_536);
-  for (let k = 0; k < words.length; k++) high[words[k] >>> 16]++;
-  let left = count;
-  let top = 65_535;
-  while (top > 0 && high[top] < left) left -= high[top--];
-  const low = new Uint32Array(65_536);
-  for (let k = 0; k < words.length; k++) if (words[k] >>> 16 === top) low[words[k] & 0xffff]++;
-  let bottom = 65_535;
-  while (bottom > 0 && low[bottom] < left) left -= low[bottom--];
-  return { threshold: top * 65_536 + bottom, equal: left };
+/** How many weights every row of a matrix with a budget has at least: `min(rowMinimum, cols, floor(budget / rows))`. */
+export function leastOfRow(budget: number, rows: number, cols: number, rowMinimum: number): number {
+  return Math.min(rowMinimum, cols, Math.floor(budget / rows));
 }

@@ -170,7 +170,7 @@ export function project(
 }
 
 /** `[rows, cols]`: 1 at the `n` largest magnitudes of every `m` neighbours of a row of `w`, 0 elsewhere. No gradient flows. */
-export function nmMask(w: Tensor, { n, m }: Pick<NmSpec, 'n' | 'm'>): Tensor {
+export function nmMask(w: Tensor, { n, m }: NmSpec): Tensor {
   const { sparse, name } = w.device;
   if (!sparse) throw new InputError(`device ${name} has no sparse products; use the CPU or the reference`);
   const mask = Tensor.allocate(w.shape, undefined, w.device);

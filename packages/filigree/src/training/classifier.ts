@@ -1,5 +1,4 @@
 import { type Dataset, inOrder } from '../data/dataset.js';
-import type { Layered } from '../nn/layered.js';
 import {
   type AllocatorName,
   allocators,
@@ -8,10 +7,10 @@ import {
   randomTopology,
   type Topology,
 } from '../sparse/index.js';
-import { noGrad, Random, scope, tensor } from '../tensor/index.js';
+import { noGrad, Random, scope, type Tensor, tensor } from '../tensor/index.js';
 
 /** Share of samples whose class has the largest logit. */
-export async function classAccuracy(model: Layered, data: Dataset): Promise<number> {
+export async function classAccuracy(model: { run(x: Tensor): Tensor }, data: Dataset): Promise<number> {
   let right = 0;
   for (const part of inOrder(data, 1000)) {
     const logits = scope(() => noGrad(() => model.run(tensor(part.inputs, [part.samples, part.features]))));

@@ -1,5 +1,4 @@
-import { denseGradientLinear, SparseTensor } from '../sparse/index.js';
-import { keepLargest } from '../sparse/keep-largest.js';
+import { denseGradientLinear, keepLargest, SparseTensor } from '../sparse/index.js';
 import type { Schedule } from '../sparse/schedule.js';
 import type { Tensor } from '../tensor/index.js';
 import { unscoped } from '../tensor/scope.js';
@@ -46,17 +45,7 @@ export function sparsify(parameters: ReadonlyMap<string, Tensor>, sparsity: Weig
   if (density >= 1) return;
   for (const [name, parameter] of parameters) {
     if (!becomesSparse(name)) continue;
-    const [rows, cols] = parameter.shape.length === 1 ? [1, parameter.shape[0]] : parameter.shape;
-    const values = parameter.dataSync() as Float32Array;
-    keepLargest(
-      values,
-      rows,
-      cols,
-      budgetAt(parameter.size, density),
-      parameter.shape.length === 1 ? 0 : sparsity.least,
-    );
-    const { buffer, offset } = parameter.view('sparsify');
-    parameter.device.write(buffer, offset, values);
+    keepLargest(parameter, budgetAt(parameter.size, density), sparsity.least);
   }
 }
 

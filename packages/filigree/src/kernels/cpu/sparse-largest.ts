@@ -3,7 +3,7 @@ import { sizeOf } from '../views.js';
 import type { FunctionBuilder, Local } from './assembler.js';
 import { withContiguous } from './copy.js';
 import { type Engine, viewAddress } from './engine.js';
-import { i32, i32x4, select, type Value, v128 } from './instructions.js';
+import { f32, i32, i32x4, select, type Value, v128 } from './instructions.js';
 import { eachVector, element, loadVector } from './lanes.js';
 
 /** Elements that are worth the waking of a thread: each is compared some sixteen times. */
@@ -11,15 +11,19 @@ const WORK = 16_384;
 /** The bits of 1 as a float. */
 const ONE = 0x3f800000;
 
+/** Guesses between two halvings of the range of bits, which bound the number of passes however the magnitudes are spread. */
+const BISECT_EVERY = 3;
+
 /**
- * `SparseDevice.maskNm` for long groups: the bits of magnitudes, which ascend with them, are bisected for the largest bound that at
- * least `n` reach. That ends as soon as exactly `n` do; only ties at the bound are taken one by one. A unit is a row.
+ * `SparseDevice.maskNm` for long groups: the bits of magnitudes, which ascend with them, are searched for the largest bound that at least `n`
+ * reach, by false position and bisection. That ends as soon as exactly `n` do, after some six passes; only ties at the bound are taken
+ * one by one. A unit is a row.
  */
 export function maskLargest(engine: Engine, mask: View, w: View, n: number, m: number): void {
   if (sizeOf(w.shape) === 0) return;
   const [rows, cols] = w.shape;
-  const parameters = ['i32', 'i32', 'i32', 'i32', 'i32'] as const;
-  const kernel = engine.kernel('largest', parameters, (f, from, to, w, mask, cols, n, m) => {
+  const parameters = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const;
+  const kernel = engine.kernel('largest', parameters, (f, from, to, w, mask, cols, n, m, ofRest) => {
     const [row, left, x, out] = (['i32', 'i32', 'i32', 'i32'] as const).map((type) => f.local(type));
     f.for(row, from, to, 1, () => {
       f.set(x, element(w, i32.mul(row, cols)));
@@ -27,7 +31,7 @@ export function maskLargest(engine: Engine, mask: View, w: View, n: number, m: n
       f.set(left, cols);
       f.loop((again) => {
         const count = f.let(select('i32', i32.lt(left, m), left, m));
-        const kept = f.let(i32.divU(i32.add(i32.mul(n, count), i32.sub(m, 1)), m));
+        const kept = f.let(select('i32', i32.lt(count, m), ofRest, n));
         maskGroup(f, x, out, count, kept);
         f.increment(x, i32.shl(count, 2));
         f.increment(out, i32.shl(count, 2));
@@ -37,7 +41,10 @@ export function maskLargest(engine: Engine, mask: View, w: View, n: number, m: n
     });
   });
   withContiguous(engine, [w], ([address]) => {
-    engine.run(kernel, rows, Math.ceil(WORK / cols), [address, viewAddress(mask), cols, n, m]);
+    engine.run(kernel, rows, Math.ceil(WORK / cols), [
+      ...[address, viewAddress(mask), cols, n, m],
+      Math.ceil((n * (cols % m)) / m),
+    ]);
   });
 }
 
@@ -50,15 +57,35 @@ function maskGroup(
   kept: Local<'i32'>,
 ): void {
   const low = f.let(i32.const(0));
-  // One more than the bits of any magnitude, taken as unsigned.
-  const high = f.let(i32.const(0x80000000));
+  // One more than the bits of the largest magnitude, taken as unsigned.
+  const high = f.let(i32.add(largest(f, x, count), 1));
   const reaching = f.let(count);
+  const above = f.let(i32.const(0));
   const middle = f.local('i32');
+  const round = f.let(i32.const(0));
   f.block((found) => {
     f.loop((again) => {
       f.brIf(found, i32.eq(reaching, kept));
       f.brIf(found, i32.leU(i32.sub(high, low), 1));
-      f.set(middle, i32.add(low, i32.shrU(i32.sub(high, low), 1)));
+      f.if(
+        i32.eq(round, BISECT_EVERY),
+        () => {
+          f.set(middle, i32.add(low, i32.shrU(i32.sub(high, low), 1)));
+          f.set(round, 0);
+        },
+        () => {
+          // As if the magnitudes between the bounds were spread evenly.
+          const [from, to] = [low, high].map((bits) => f.let(f32.reinterpret(bits)));
+          const share = f32.div(
+            f32.add(f32.convert(i32.sub(reaching, kept)), 0.5),
+            f32.convert(i32.sub(reaching, above)),
+          );
+          f.set(middle, i32.reinterpret(f32.add(from, f32.mul(f32.sub(to, from), share))));
+          f.if(i32.leU(middle, low), () => f.set(middle, i32.add(low, 1)));
+          f.if(i32.geU(middle, high), () => f.set(middle, i32.sub(high, 1)));
+          f.increment(round, 1);
+        },
+      );
       const reach = f.let(countFrom(f, x, count, middle));
       f.if(
         i32.ge(reach, kept),
@@ -66,7 +93,10 @@ function maskGroup(
           f.set(low, middle);
           f.set(reaching, reach);
         },
-        () => f.set(high, middle),
+        () => {
+          f.set(high, middle);
+          f.set(above, reach);
+        },
       );
       f.br(again);
     });
@@ -106,6 +136,20 @@ const MAGNITUDE = 0x7fffffff;
 const size = (x: Local<'i32'>, k: Local<'i32'>): Value<'i32'> => i32.and(i32.load(element(x, k)), MAGNITUDE);
 
 const sizes = (f: FunctionBuilder, x: Value<'v128'>): Value<'v128'> => v128.and(x, f.constant(i32x4.const(MAGNITUDE)));
+
+/** The bits of the largest of `count` magnitudes. */
+function largest(f: FunctionBuilder, x: Local<'i32'>, count: Local<'i32'>): Value<'i32'> {
+  const most = f.let(i32x4.const(0));
+  eachVector(f, count, (at, rest) => {
+    f.set(most, i32x4.max(most, sizes(f, loadVector(f, i32.add(x, at), rest))));
+  });
+  const top = f.let(i32x4.lane(most, 0));
+  for (let lane = 1; lane < 4; lane++) {
+    const other = f.let(i32x4.lane(most, lane));
+    f.if(i32.gt(other, top), () => f.set(top, other));
+  }
+  return top;
+}
 
 /** How many of `count` magnitudes have bits of at least `bound`. */
 function countFrom(f: FunctionBuilder, x: Local<'i32'>, count: Local<'i32'>, bound: Local<'i32'>): Value<'i32'> {

@@ -21,6 +21,8 @@ const THREAD_WORK = 1 << 20;
 const REST_WIDTHS = [4, 8, 12, 16, 24];
 /** Longer groups of n:m are bisected; for shorter ones all pairs are compared, in code that is as long as their number. */
 const LONG_GROUP = 32;
+/** Inputs from which on a tile is larger than the caches. */
+const FAR_INPUTS = 1 << 16;
 /** Units for each thread, for balance. */
 const UNITS_PER_THREAD = 4;
 
@@ -229,16 +231,18 @@ function wideTiles(engine: Engine, streams: Streams, job: ProductJob, width: num
 }
 
 /** The tile of the gradient of the values: wide ones touch the partial sums less often, but may end in more padding. */
-function sampledWidth(samples: number): number {
-  const cost = (width: number) => Math.ceil(samples / width) * (width + 6);
-  return [4, 8, 12, 16, 24].reduce((best, width) => (cost(width) <= cost(best) ? width : best));
+function sampledWidth(samples: number, features: number): number {
+  // Where a tile is larger than the caches, every entry waits for memory once a tile.
+  const far = features > FAR_INPUTS;
+  const cost = (width: number) => Math.ceil(samples / width) * (width + (far ? 64 : 6));
+  return (far ? [4, 8, 16, 24, 32] : [4, 8, 12, 16, 24]).reduce((best, width) => (cost(width) <= cost(best) ? width : best));
 }
 
 function sampled(engine: Engine, streams: Streams, out: number, x: Rows, g: Rows, samples: number): void {
   const { memory, threads } = engine;
   const { step } = streams;
   const { rows, cols, lanes, size } = streams.pattern;
-  const width = sampledWidth(samples);
+  const width = sampledWidth(samples, cols);
   const tiles = Math.ceil(samples / width);
   const xs = packTiles(engine, x, samples, cols, width);
   const gs = packTiles(engine, g, samples, rows, width);
