@@ -17,6 +17,8 @@ export interface ChannelSearchOptions extends NodePruningOptions {
   searches?: number;
   /** Task loss that the circuit must reach. */
   target?: number;
+  /** Whether scale and shift of the margins are fitted before (default true). */
+  calibrated?: boolean;
 }
 
 /** The settings that are searched. */
@@ -54,7 +56,7 @@ export async function searchChannels(
   questions: readonly Question[],
   options: ChannelSearchOptions = {},
 ): Promise<ChannelSearch> {
-  const { searches = 1, target = targetLoss, signal, onProgress, ...given } = options;
+  const { searches = 1, target = targetLoss, calibrated = true, signal, onProgress, ...given } = options;
   if (!(Number.isInteger(searches) && searches > 0)) {
     throw new InputError(`searches must be a whole number, not ${searches}.`);
   }
@@ -78,7 +80,7 @@ export async function searchChannels(
       signal,
       onProgress: ({ done }) => onProgress?.({ done: search * steps + done, total: searches * steps, unit: 'steps' }),
     });
-    const cut = await cutChannels(own, questions, tau, { target, signal });
+    const cut = await cutChannels(own, questions, tau, { target, calibrated, signal });
     const plain = await cutChannels(own, questions, tau, { target, calibrated: false, signal });
     tried.push({
       ...cut,
