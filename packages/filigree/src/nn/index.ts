@@ -23,6 +23,7 @@ export { loadMlp, saveMlp } from './mlp-file.js';
 export { Optimiser, type OptimiserSettings, type Parameter, valuesOf } from './optimiser.js';
 export { parameterShapes } from './parameters.js';
 export { resolveSite, siteNames } from './sites.js';
+export { SparseConv2d, type SparseLayerOptions, SparseLinear } from './sparse-layers.js';
 export { readTokenizer, type Tokenizer } from './tokenizer.js';
 export { storeParameters } from './training-state.js';
 export { type Run, type RunOptions, type Tokens, Transformer } from './transformer.js';
