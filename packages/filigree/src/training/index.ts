@@ -66,4 +66,5 @@ export { type SetOptions, set } from './set.js';
 export { sketch, sketchError, sketchProbabilities } from './sketching.js';
 export { type SrSteOptions, srSte } from './sr-ste.js';
 export { type SriglOptions, srigl } from './srigl.js';
+export { StrongTicket, type StrongTicketOptions } from './strong-tickets.js';
 export { withoutAblated } from './without-ablated.js';
