@@ -27,8 +27,16 @@ const file = join(root, 'docs/weight-sparse.json');
 const seed = 0;
 const pairs = 128;
 
-const kept = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { models: {}, rows: {} };
+const stored = () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { models: {}, rows: {} });
+const kept = stored();
+/** Takes in what another run has measured in the meantime. */
+const refresh = () => {
+  const { models, rows } = stored();
+  kept.models = { ...models, ...kept.models };
+  kept.rows = { ...rows, ...kept.rows };
+};
 const save = () => {
+  refresh();
   const sorted = Object.fromEntries(Object.entries(kept.rows).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(`${file}.tmp`, `${JSON.stringify({ models: kept.models, rows: sorted }, null, 1)}\n`);
   renameSync(`${file}.tmp`, file);
@@ -80,6 +88,8 @@ async function measure(path, name) {
   }
   const own = await lib.channelModel(model, texts);
   for (const task of missing) {
+    refresh();
+    if (!has('--again') && kept.rows[`${name}/${task}`]) continue;
     const begun = performance.now();
     const of = (part) =>
       lib.questionsOf(
