@@ -59,7 +59,11 @@ export function programTexts({ model, tokenizer }: ProgramModel, count: number, 
 }
 
 /** Mean cross-entropy of each next token of programs that the model was not trained on, in nats. */
-export async function validationLoss(own: ProgramModel, seed: number, signal?: MeasureOptions['signal']): Promise<number> {
+export async function validationLoss(
+  own: ProgramModel,
+  seed: number,
+  signal?: MeasureOptions['signal'],
+): Promise<number> {
   let [total, tokens] = [0, 0];
   for (const row of programTexts(own, 150, seed + 1)) {
     signal?.throwIfAborted();

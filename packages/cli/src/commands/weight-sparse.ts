@@ -45,6 +45,7 @@ interface Options extends TalkOptions, EngineOptions {
   searches: number;
   price: number;
   target: number;
+  calibration: boolean;
   seed: number;
   out?: string;
 }
@@ -93,6 +94,7 @@ export function addWeightSparse(program: Command, run: Run): void {
     .addOption(
       new Option('--seed <n>', 'decides pairs, texts and masks').argParser(wholeNumber('--seed', 0)).default(0),
     )
+    .option('--no-calibration', 'reach the target without fitting scale and shift of the logit difference first')
     .option('--out <file>', 'write the circuit, for example to x.circuit.json');
   addTalkOptions(addEngineOptions(command))
     .addHelpText(
@@ -105,7 +107,7 @@ Example:
 }
 
 async function prune(name: string, options: Options, session: Session): Promise<void> {
-  const { seed, steps, searches, price, target } = options;
+  const { seed, steps, searches, price, target, calibration: calibrated } = options;
   const behaviour = await openTask(options.task);
   await checkOutputs({ '--out': options.out });
   const opened = await openModel(name, session);
@@ -117,10 +119,10 @@ async function prune(name: string, options: Options, session: Session): Promise<
   const { model } = await loadModel(opened.checkpoint, options);
   const own = await session.during('taking means', (progress) => channelModel(model, texts, progress));
   const { best, tried } = await session.during('learning masks', (progress) =>
-    searchChannels(own, questions, { ...progress, steps, searches, price, target, seed }),
+    searchChannels(own, questions, { ...progress, steps, searches, price, target, calibrated, seed }),
   );
   const baselines = await session.during('ranking by gradients and at random', (progress) =>
-    rankedOtherwise(own, questions, { target, seed, ...progress }),
+    rankedOtherwise(own, questions, { target, calibrated, seed, ...progress }),
   );
   const checks = await examineChannels(own, best, questions, others, { seed, signal: session.signal });
   const result = {
@@ -140,7 +142,15 @@ async function prune(name: string, options: Options, session: Session): Promise<
       modelHash: await opened.checkpoint.hash(),
       task: result.task,
       method: 'weight-sparse pruning',
-      options: { ...best.settings, steps, searches, target, pairs: split.discovery.pairs.length, scores: 'weights' },
+      options: {
+        ...best.settings,
+        steps,
+        searches,
+        target,
+        calibrated,
+        pairs: split.discovery.pairs.length,
+        scores: 'weights',
+      },
       seed,
       metrics: { ...result.circuit, ...checks },
       made: new Date().toISOString(),
@@ -169,10 +179,10 @@ const cutFigures = ({ size, reached, loss, plainLoss, right }: PrunedChannels, e
 async function rankedOtherwise(
   own: ChannelModel,
   questions: readonly Question[],
-  { target, seed, signal }: { target: number; seed: number; signal: AbortSignal },
+  { target, calibrated, seed, signal }: { target: number; calibrated: boolean; seed: number; signal: AbortSignal },
 ): Promise<Record<'gradient' | 'random', Figures>> {
   const cut = async (scores: ArrayLike<number>): Promise<Figures> => {
-    const found = await cutChannels(own, questions, scores, { target, signal });
+    const found = await cutChannels(own, questions, scores, { target, calibrated, signal });
     return cutFigures(found, (await weightEdges(own, found.kept)).length);
   };
   const random = new Random(seed).fork('random channels');

@@ -17,6 +17,8 @@ export interface ChannelSearchOptions extends NodePruningOptions {
   searches?: number;
   /** Task loss that the circuit must reach. */
   target?: number;
+  /** Whether scale and shift of the margins are fitted before (default true). */
+  calibrated?: boolean;
 }
 
 /** The settings that are searched. */
@@ -32,6 +34,8 @@ export interface FoundChannels extends PrunedChannels {
   /** What was learned, `[channels]`. */
   readonly tau: Float64Array<ArrayBuffer>;
   readonly settings: MaskSettings;
+  /** The same mask cut where the loss is reached without scale and shift. */
+  readonly plain: PrunedChannels & { readonly edges: readonly WeightEdge[] };
 }
 
 export interface ChannelSearch {
@@ -52,7 +56,7 @@ export async function searchChannels(
   questions: readonly Question[],
   options: ChannelSearchOptions = {},
 ): Promise<ChannelSearch> {
-  const { searches = 1, target = targetLoss, signal, onProgress, ...given } = options;
+  const { searches = 1, target = targetLoss, calibrated = true, signal, onProgress, ...given } = options;
   if (!(Number.isInteger(searches) && searches > 0)) {
     throw new InputError(`searches must be a whole number, not ${searches}.`);
   }
@@ -76,8 +80,15 @@ export async function searchChannels(
       signal,
       onProgress: ({ done }) => onProgress?.({ done: search * steps + done, total: searches * steps, unit: 'steps' }),
     });
-    const cut = await cutChannels(own, questions, tau, { target, signal });
-    tried.push({ ...cut, edges: await weightEdges(own, cut.kept), tau, settings });
+    const cut = await cutChannels(own, questions, tau, { target, calibrated, signal });
+    const plain = await cutChannels(own, questions, tau, { target, calibrated: false, signal });
+    tried.push({
+      ...cut,
+      edges: await weightEdges(own, cut.kept),
+      tau,
+      settings,
+      plain: { ...plain, edges: await weightEdges(own, plain.kept) },
+    });
   }
   const better = (a: FoundChannels, b: FoundChannels): number =>
     Number(b.reached) - Number(a.reached) || (a.reached ? a.edges.length - b.edges.length : a.loss - b.loss);

@@ -128,7 +128,7 @@ describe('channels', () => {
 
 describe('pruning the planted depth circuit', () => {
   it('returns exactly its channels and its weights', async () => {
-    const { best } = await searchChannels(own, questions, { price: 30 });
+    const { best } = await searchChannels(own, questions, { price: 30, steps: 150, lr: 3e-3 });
     expect(best.reached).toBe(true);
     expect(named(best.kept).sort()).toEqual([...truth].sort());
     const said = best.edges.map(({ source, target, weight }) => [
@@ -188,7 +188,7 @@ describe('pruning the planted depth circuit', () => {
     const exchanged = nonsense.filter(({ right }, i) => right !== questions[i].right).length;
     expect(exchanged).toBeGreaterThan(20);
     expect(exchanged).toBeLessThan(76);
-    const { best } = await searchChannels(own, nonsense, { price: 30 });
+    const { best } = await searchChannels(own, nonsense, { price: 30, steps: 150, lr: 3e-3 });
     const judged = questionsOf(nonsensePairs(planted.pairs(48, 7), 3));
     const held = await maskedMargins(own, judged, best.kept);
     expect(calibratedLoss(held, judged, best.calibration)).toBeGreaterThan(0.5);

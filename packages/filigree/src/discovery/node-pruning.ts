@@ -54,11 +54,11 @@ export interface NodePruningOptions extends Progress {
 
 /** The settings that are used where none are given. */
 export const nodePruningDefaults = {
-  steps: 150,
+  steps: 300,
   batch: 32,
-  lr: 3e-3,
+  lr: 1e-2,
   weightDecay: 1e-3,
-  price: 10,
+  price: 5,
   bias: 0.1,
   temperature: 1,
   clip: 1,

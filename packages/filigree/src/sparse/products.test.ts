@@ -129,6 +129,7 @@ describe('sparse products on the CPU agree with the reference', () => {
     ['nmg 3:5:2', 40, 300, 33],
     ['csr', 40, 17000, 3],
     ['block 4x1', 40, 17000, 2],
+    ['csr', 2, 66000, 34],
   ])('for %s of %i x %i, batch %i', (name, rows, cols, count) => {
     const spec = parseLayout(name);
     const draws = numbers(rows * cols, 9);
