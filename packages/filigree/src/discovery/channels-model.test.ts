@@ -6,7 +6,7 @@ import { Transformer } from '../nn/transformer.js';
 import { randomParameters } from '../nn/weights.js';
 import { gradientError } from '../tensor/finite-differences.js';
 import { Random, scope, setDefaultDevice, type Tensor, tensor } from '../tensor/index.js';
-import { ChannelSpace, constantValues, runMasked } from './channels.js';
+import { ChannelSpace, constantValues, masked, runChannels } from './channels.js';
 
 const before = setDefaultDevice(createReferenceDevice('f64'));
 afterAll(() => {
@@ -148,7 +148,8 @@ describe('a transformer without positions, with AbsTopK, sinks and a bigram tabl
       const left = cut(space);
       const [mask, means] = [left.mask, left.means].map((values) => tensor(values, [space.size]));
       const logits = model.run(tokens).logits.dataSync();
-      const masked = runMasked(model, space, { tokens, at: [4, 2] }, mask, constantValues(means)).dataSync();
+      const change = masked(mask, constantValues(means));
+      const some = runChannels({ model, space }, { tokens, at: [4, 2] }, change).dataSync();
       tokens.forEach((row, b) => {
         plain(model.parameters, row).forEach((values, t) => {
           values.forEach((value, i) => {
@@ -156,7 +157,7 @@ describe('a transformer without positions, with AbsTopK, sinks and a bigram tabl
           });
         });
         plain(model.parameters, row, left)[row.length - 1].forEach((value, i) => {
-          expect(masked[b * config.vocabulary + i]).toBeCloseTo(value, 5);
+          expect(some[b * config.vocabulary + i]).toBeCloseTo(value, 5);
         });
       });
       model.dispose();
@@ -173,7 +174,8 @@ describe('a transformer without positions, with AbsTopK, sinks and a bigram tabl
       const error = gradientError(
         (...inputs) => {
           const model = new Transformer(small, new Map(names.map((name, i) => [name, inputs[i]])));
-          return runMasked(model, space, { tokens: [[1, 2]], at: [1] }, inputs[names.length], constantValues(means));
+          const change = masked(inputs[names.length], constantValues(means));
+          return runChannels({ model, space }, { tokens: [[1, 2]], at: [1] }, change);
         },
         [...start.values(), tensor(new Random(5).normals(space.size), [space.size])],
         { step: 1e-6 },
