@@ -25,7 +25,7 @@ export { parameterShapes } from './parameters.js';
 export { resolveSite, siteNames } from './sites.js';
 export { SparseConv2d, type SparseLayerOptions, SparseLinear } from './sparse-layers.js';
 export { type SparseProducts, sparseProducts } from './sparse-products.js';
-export { createTokenizer, readTokenizer, readTokenizer, type Tokenizer, type Tokenizer } from './tokenizer.js';
+export { createTokenizer, readTokenizer, type Tokenizer } from './tokenizer.js';
 export { type TokenizerFiles, type TokenizerOptions, trainTokenizer } from './train-tokenizer.js';
 export { storeParameters } from './training-state.js';
 export { type Run, type RunOptions, type Tokens, Transformer } from './transformer.js';
