@@ -63,6 +63,19 @@ export {
   weightedEdges,
 } from './evaluate-nodes.js';
 export { type ExactOptions, exactPatching } from './exact.js';
+export {
+  type Dictionaries,
+  type FeatureDictionary,
+  type FeatureMethod,
+  type FeatureScoreOptions,
+  type FeatureScores,
+  type FeatureSet,
+  featureFaithfulness,
+  featureMethods,
+  featureScores,
+  identityDictionary,
+  measureFeatureCircuits,
+} from './feature-circuits.js';
 export { EdgeGraph } from './graph.js';
 export { type GreedyDirection, selectGreedy } from './greedy.js';
 export { fractions } from './judge.js';
