@@ -24,7 +24,13 @@ export {
 export { readTrainingConfig, startModel, type TrainingConfig, trainClassifier } from './config.js';
 export { type TrainingCost, trainingCost } from './cost.js';
 export { type DstEeOptions, dstEe } from './dst-ee.js';
-export { type TrainedModel, type TrainOptions, tokenizerOf, trainLanguageModel } from './language-model.js';
+export {
+  type TrainedModel,
+  type TrainOptions,
+  textWindows,
+  tokenizerOf,
+  trainLanguageModel,
+} from './language-model.js';
 export {
   denseWeights,
   gradientNorm,

@@ -37,7 +37,6 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const ingredients = ingredientsOf(recipe.text);
   const tokenizerFiles = tokenizerOf(recipe, seed);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
@@ -47,7 +46,7 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   const { batch, window, steps, sparsity } = recipe;
   const data = {
     batches: () => steps,
-    epoch: () => numbered(take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps)),
+    epoch: () => numbered(take(textWindows(recipe, tokenizer, seed), steps)),
   };
   const products = sparsity && new PackedProducts(parameters);
   const multiply = products?.multiply;
@@ -97,6 +96,15 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   } finally {
     products?.dispose();
   }
+}
+
+/** The text that a recipe trains on, batch by batch without end: windows of token ids, `[batch, window + 1]` row-major. */
+export function textWindows(
+  { text, batch, window }: Pick<Recipe, 'text' | 'batch' | 'window'>,
+  tokenizer: Tokenizer,
+  seed: number,
+): Generator<Int32Array<ArrayBuffer>, void> {
+  return batches(corpus({ seed, ingredients: ingredientsOf(text) }), tokenizer, { batch, context: window });
 }
 
 /** The tokenizer of a recipe: byte pairs of its text without familiar names. */
