@@ -36,6 +36,8 @@ export interface Problem {
 }
 
 const learning = { batchRows: 512, step: [1, 0.05], pseudocount: 0.05 } as const;
+/** How a circuit that has been learned is learned on: the authors keep 0.7 of the old weights after each round, where they begin with 0. */
+const onward = { ...learning, step: [0.3, 0.05] } as const;
 
 async function draw(problem: Problem, seed: number, signal: Progress['signal']) {
   const truth = plantedTree({ ...problem, latents: problem.truth, seed });
@@ -128,7 +130,7 @@ export async function heuristicRows(problem: Problem, seed: number, { signal, on
       const scores = await scoreEdges(circuit, score, { table: train, seed, signal });
       const cut = pruneEdges(circuit, scores, { fraction: percent / 100 }).circuit;
       const pruned = await meanLogLikelihood(cut, test, { signal });
-      const further = await em(cut, train, { ...learning, step: [0.3, 0.05], epochs: 5, seed, signal });
+      const further = await em(cut, train, { ...onward, epochs: 5, seed, signal });
       const learned = await meanLogLikelihood(further.circuit, test, { signal });
       rows.push({
         setting: `${percent} % pruned`,
@@ -156,7 +158,7 @@ export async function roundRows(
   const first = (await em(hclt(train, truth.states, { latents, seed }), train, options)).circuit;
   const nats = (circuit: ProbabilisticCircuit): Promise<number> => meanLogLikelihood(circuit, test, { signal });
   const further = async (circuit: ProbabilisticCircuit): Promise<ProbabilisticCircuit> =>
-    (await em(circuit, train, options)).circuit;
+    (await em(circuit, train, { ...options, ...onward })).circuit;
   const plain = await further(first);
   const reached = await nats(plain);
   const ceiling = await nats(truth);

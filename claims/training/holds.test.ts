@@ -180,12 +180,31 @@ const cases: readonly Case[] = [
   },
   {
     claim: quickSelectionClaim,
-    good: rows('Madelon-like, 500 features of which 20 matter', {
-      SET: { 'precision at 20': 0.8 },
-      static: { 'precision at 20': 0.5 },
-      variance: { 'precision at 20': 0.05 },
-    }),
+    good: [
+      ...rows('Madelon-like, 500 features of which 20 matter', {
+        SET: { 'precision at 20': 0.8 },
+        static: { 'precision at 20': 0.5 },
+        variance: { 'precision at 20': 0.05 },
+      }),
+      ...rows(
+        'glyphs-easy of 16 x 16 with 100 inputs of noise',
+        {
+          SET: { 'noise among the best 50': 0, accuracy: 0.9, 'with all inputs': 0.92, 'with 50 random ones': 0.7 },
+        },
+        5,
+      ),
+      ...rows(
+        'a step of the autoencoder 500-1000-500, batch 100',
+        { SET: { 'multiply-adds over dense': 0.04, density: 0.04, 'ms sparse': 1, 'ms masked': 10 } },
+        1,
+      ),
+    ],
     bad: [
+      ['SET', { 'noise among the best 50': 1 }],
+      ['SET', { accuracy: 0.8 }],
+      ['SET', { 'with 50 random ones': 0.95 }],
+      ['SET', { 'ms sparse': 3 }],
+      ['SET', { 'multiply-adds over dense': 0.05 }],
       ['SET', { 'precision at 20': 0.7 }],
       ['static', { 'precision at 20': 0.7 }],
       ['variance', { 'precision at 20': 0.3 }],
@@ -213,12 +232,14 @@ const cases: readonly Case[] = [
         'static pyramidal': 0.7,
         'static uniform': 0.72,
       }),
+      ...accuracies('a quarter of untrained weights chosen on glyphs-28', { 'inside ER(0.5)': 0.45, anywhere: 0.5 }),
     ],
     bad: [
       ['density 0.5, 10 copies', { found: 0.5 }],
       ['density 0.5, 10 copies', { 'largest error': 1e-3 }],
       ['density 0.5, 16 copies', { found: 0.8 }],
       ['ER(0.2) start', { accuracy: 0.78 }],
+      ['inside ER(0.5)', { accuracy: 0.4 }],
       ['static', { accuracy: 0.81 }],
       ['static balanced', { accuracy: 0.71 }],
     ],

@@ -21,6 +21,7 @@ import {
   writeCircuitFile,
   writeJpc,
 } from 'filigree';
+import { writeFileAtomic } from 'filigree/node';
 import { readBinaryFile, readTextFile } from './open.js';
 
 const formats = ['.psdd', '.sdd', '.jpc', '.nnf', '.fpc'] as const;
@@ -71,11 +72,7 @@ export function checkCircuitName(flag: string, path: string | undefined): void {
 }
 
 /** A circuit as the bytes of a file, in the format that its name says: Juice's text or the project's own. */
-export function circuitBytes(
-  path: string,
-  circuit: ProbabilisticCircuit,
-  notes: CircuitNotes = {},
-): string | Uint8Array {
+function circuitBytes(path: string, circuit: ProbabilisticCircuit, notes: CircuitNotes = {}): string | Uint8Array {
   return path.toLowerCase().endsWith('.fpc') ? writeCircuitFile(circuit, notes) : writeJpc(circuit);
 }
 
@@ -94,6 +91,20 @@ export async function openTable(
   const text = new TextDecoder().decode(bytes);
   if (/\.csv(\.gz)?$/i.test(path)) return readMixedTable(text, path, { limit, categories: like?.categories });
   return readTable(text, path, limit);
+}
+
+/** Writes a circuit under a name that `checkCircuitName` has let pass, and says what its format cannot hold. */
+export async function saveCircuit(
+  path: string,
+  circuit: ProbabilisticCircuit,
+  notes: CircuitNotes,
+  warn: (text: string) => void,
+): Promise<void> {
+  await writeFileAtomic(path, circuitBytes(path, circuit, notes));
+  if (!path.toLowerCase().endsWith('.jpc')) return;
+  const lost = [circuit.tied && 'which parameters are tied', notes.names && 'names', notes.categories && 'words'];
+  const what = lost.filter((word) => word !== undefined).join(', ');
+  if (what !== '') warn(`${path}: .jpc cannot say ${what}; .fpc can`);
 }
 
 /** What a circuit's file should tell of the table (or the circuit) that it was learned from. */

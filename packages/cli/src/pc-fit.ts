@@ -9,10 +9,10 @@ import {
   type Table,
   trainByGradient,
 } from 'filigree';
-import { startEngine, writeFileAtomic } from 'filigree/node';
+import { startEngine } from 'filigree/node';
 import { allowRelaxedSimd } from './engine.js';
 import { choice, numberFrom, type TalkOptions, wholeNumber } from './options.js';
-import { circuitBytes, notesOf, openTable } from './pc-files.js';
+import { notesOf, openTable, saveCircuit } from './pc-files.js';
 import type { Session } from './session.js';
 import { count } from './table.js';
 
@@ -124,7 +124,7 @@ export async function fit(
   const onEpoch = async (learned: Learned): Promise<void> => {
     last = learned;
     if (out === undefined || performance.now() - kept < keepEvery) return;
-    await writeFileAtomic(out, circuitBytes(out, learned.circuit, notesOf(train)));
+    await saveCircuit(out, learned.circuit, notesOf(train), () => {});
     kept = performance.now();
   };
   try {
@@ -137,7 +137,7 @@ export async function fit(
     return learned.circuit;
   } catch (error) {
     if (session.signal.aborted && out !== undefined && last) {
-      await writeFileAtomic(out, circuitBytes(out, last.circuit, notesOf(train)));
+      await saveCircuit(out, last.circuit, notesOf(train), (text) => session.warn(text));
       session.warn(
         `stopped after ${last.epochs.length} epochs; ${out} has the circuit so far, --from ${out} goes on with it`,
       );

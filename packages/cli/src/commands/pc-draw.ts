@@ -15,7 +15,7 @@ import {
 import { writeFileAtomic } from 'filigree/node';
 import { addTalkOptions, choice, type TalkOptions, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { checkCircuitName, circuitBytes, circuitFormats, openCircuit } from '../pc-files.js';
+import { checkCircuitName, circuitFormats, notesOf, openCircuit, saveCircuit } from '../pc-files.js';
 import type { Run, Session } from '../session.js';
 import { count } from '../table.js';
 
@@ -62,8 +62,8 @@ export function addPcDraw(group: Command, run: Run): void {
       checkCircuitName('<out>', out);
       await checkOutputs({ '<out>': out });
       const circuit = await openCircuit(path, options.vtree);
-      const { provenance, names } = circuit;
-      await writeFileAtomic(out, circuitBytes(out, circuit, { provenance: { from: path, ...provenance }, names }));
+      const notes = { ...notesOf(circuit), provenance: { from: path, ...circuit.provenance } };
+      await saveCircuit(out, circuit, notes, (text) => session.warn(text));
       if (session.json) session.print({ from: path, out, units: circuit.kind.length, edges: circuit.child.length });
       else session.say(`wrote ${out}: ${count(circuit.kind.length)} units, ${count(circuit.child.length)} edges`);
     }, options),

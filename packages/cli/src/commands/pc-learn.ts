@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
 import { InputError } from 'filigree';
-import { writeFileAtomic } from 'filigree/node';
 import { addTalkOptions, choice, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { checkCircuitName, circuitBytes, notesOf, openCircuit } from '../pc-files.js';
+import { checkCircuitName, notesOf, openCircuit, saveCircuit } from '../pc-files.js';
 import {
   addFitOptions,
   edgeCount,
@@ -71,7 +70,7 @@ async function learn(path: string, options: LearnOptions, session: Session): Pro
   if (from || !structure.done) circuit = await fit(circuit, tables, options, session);
   const seconds = (performance.now() - started) / 1000;
   const result = { ...(await measure(circuit, tables, session)), edges: circuit.child.length, seconds };
-  if (out !== undefined) await writeFileAtomic(out, circuitBytes(out, circuit, notesOf(tables.train)));
+  if (out !== undefined) await saveCircuit(out, circuit, notesOf(tables.train), (text) => session.warn(text));
   if (session.json) return session.print(result);
   sayMeasured(result, tables.train.columns, session);
   session.say(`edges ${edgeCount(circuit)}, learned in ${seconds.toFixed(1)} s`);

@@ -8,10 +8,9 @@ import {
   pruneScores,
   scoreEdges,
 } from 'filigree';
-import { writeFileAtomic } from 'filigree/node';
 import { addTalkOptions, choice, numberFrom, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { checkCircuitName, circuitBytes, circuitFormats, notesOf, openCircuit } from '../pc-files.js';
+import { checkCircuitName, circuitFormats, notesOf, openCircuit, saveCircuit } from '../pc-files.js';
 import {
   addFitOptions,
   edgeCount,
@@ -116,7 +115,7 @@ async function changed(
   const between = { ...(await measure(cut, tables, session)), edges: cut.child.length };
   const learned = await fit(cut, tables, options, session);
   const after = await measure(learned, tables, session);
-  if (out !== undefined) await writeFileAtomic(out, circuitBytes(out, learned, notesOf(circuit)));
+  if (out !== undefined) await saveCircuit(out, learned, notesOf(circuit), (text) => session.warn(text));
   const seconds = (performance.now() - started) / 1000;
   if (session.json) return session.print({ before, changed: between, ...after, edges: learned.child.length, seconds });
   for (const [name, result, edges] of [

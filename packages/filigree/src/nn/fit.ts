@@ -90,6 +90,7 @@ class FitRun<B> {
   async all(data: TrainingData<B>, o: { epochs: number; batch: number; seed: number }): Promise<FitResult> {
     const { state, options, perEpoch } = this;
     let stopped = this.exhausted();
+    await options.constrain?.({ step: state.step, steps: this.total });
     while (state.step < this.total && !stopped) {
       const epoch = Math.floor(state.step / perEpoch);
       let skip = state.step % perEpoch;
@@ -134,7 +135,7 @@ class FitRun<B> {
       if (!flows) {
         scope(() => optimiser.step(model.parameters, gradients, options.lr * schedule(state.step / total)));
       }
-      options.afterUpdate?.({ step: state.step, steps: total });
+      await options.constrain?.({ step: state.step, steps: total });
       if (due) await this.rewire(flows);
     } finally {
       value.dispose();

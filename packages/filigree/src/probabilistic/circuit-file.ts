@@ -161,16 +161,20 @@ export async function readCircuitTensors(source: Bytes, name: string): Promise<P
       if (kind[unit] === inputKind) {
         const i = inputOf[unit];
         if (i < 0 || i >= inputKinds.length || children.length > 0) wrong(`unit ${unit} is an input without one`);
-        build.input(inputFrom(inputKinds[i], variable[i], values.subarray(inputFirst[i], inputFirst[i + 1]), i, wrong));
+        build.tie(
+          build.input(
+            inputFrom(inputKinds[i], variable[i], values.subarray(inputFirst[i], inputFirst[i + 1]), i, wrong),
+          ),
+          tied?.inputs[i] ?? -1,
+        );
       } else if (kind[unit] === productKind) build.product(children);
-      else if (kind[unit] === sumKind) build.logSum(children, logWeight.subarray(first[unit], first[unit + 1]));
-      else wrong(`unit ${unit} is of an unknown kind`);
+      else if (kind[unit] === sumKind) {
+        const weights = logWeight.subarray(first[unit], first[unit + 1]);
+        build.tie(build.logSum(children, weights), tied?.sums[unit] ?? -1);
+      } else wrong(`unit ${unit} is of an unknown kind`);
     }
     const words = categories?.map((list) => list ?? undefined);
-    const circuit = build.finish();
-    // Ties speak of units by number, which stay as they are where all units are needed.
-    const kept = tied && circuit.kind.length === kind.length ? { tied } : {};
-    return { ...circuit, ...kept, provenance, ...(names && { names }), ...(words && { categories: words }) };
+    return { ...build.finish(), provenance, ...(names && { names }), ...(words && { categories: words }) };
   } catch (error) {
     if (error instanceof InputError && !error.message.startsWith(name)) wrong(error.message);
     throw error;

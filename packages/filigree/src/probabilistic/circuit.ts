@@ -61,6 +61,8 @@ export class CircuitBuilder {
   private readonly logWeight: number[] = [];
   private readonly inputOf: number[] = [];
   private readonly inputs: InputUnit[] = [];
+  /** By unit: the group of units whose parameters learning keeps equal. */
+  private readonly group = new Map<number, number>();
 
   /** @param states number of values of each variable, 0 for a real variable */
   constructor(states: readonly number[]) {
@@ -74,6 +76,17 @@ export class CircuitBuilder {
 
   get units(): number {
     return this.kind.length;
+  }
+
+  /**
+   * Says that learning shall keep the parameters of all sums, or of all inputs, of one group equal.
+   * @param group any number; nothing is tied below 0
+   * @returns the unit
+   */
+  tie(unit: number, group: number): number {
+    this.checkUnit(unit);
+    if (group >= 0) this.group.set(unit, group);
+    return unit;
   }
 
   /** Adds an input unit. Throws InputError when it does not fit its variable. */
@@ -128,6 +141,7 @@ export class CircuitBuilder {
     const place = new Int32Array(root + 1).fill(-1);
     const inputs: InputUnit[] = [];
     const [kind, first, child, logWeight, inputOf]: number[][] = [[], [0], [], [], []];
+    const [tiedSums, tiedInputs]: number[][] = [[], []];
     for (let unit = 0; unit <= root; unit++) {
       if (!needed[unit]) continue;
       place[unit] = kind.length;
@@ -139,8 +153,13 @@ export class CircuitBuilder {
       first.push(child.length);
       const input = this.inputOf[unit];
       inputOf.push(input < 0 ? -1 : inputs.length);
-      if (input >= 0) inputs.push(this.inputs[input]);
+      const group = this.group.get(unit) ?? -1;
+      tiedSums.push(this.kind[unit] === sumKind ? group : -1);
+      if (input < 0) continue;
+      inputs.push(this.inputs[input]);
+      tiedInputs.push(group);
     }
+    const tied = { sums: Int32Array.from(tiedSums), inputs: Int32Array.from(tiedInputs) };
     return {
       variables: this.states.length,
       states: Uint32Array.from(this.states),
@@ -150,6 +169,7 @@ export class CircuitBuilder {
       logWeight: Float64Array.from(logWeight),
       inputOf: Int32Array.from(inputOf),
       inputs,
+      ...(this.group.size > 0 && { tied }),
     };
   }
 

@@ -7,7 +7,8 @@ import { type Plan, planCircuit, type SumGroup } from './plan.js';
 export interface FlowSums {
   /** `[edges]` flow of every sum edge; edges of products carry the flow of their unit and are not counted here. */
   readonly edges: Float64Array;
-  /** Sufficient statistics of every input unit, at `Evaluator.statisticsAt`: the flow at each value, or Σ F, Σ F x, Σ F x². */
+  /** Sufficient statistics of every input unit, at `Evaluator.statisticsAt`: the flow at each value. Of a gaussian
+   * Σ F, Σ F (x - c) and Σ F (x - c)², where c is its mean in the circuit that learning began with, so that no digits are lost far from 0. */
   readonly inputs: Float64Array;
 }
 
@@ -180,17 +181,17 @@ export class Evaluator {
       if (hidden?.[input.variable] || Number.isNaN(x)) unseen += share;
       else if (input.kind === 'gaussian') {
         sums[from] += share;
-        sums[from + 1] += share * x;
-        sums[from + 2] += share * x * x;
+        sums[from + 1] += share * (x - input.mean);
+        sums[from + 2] += share * (x - input.mean) ** 2;
       } else sums[from + x] += share;
     }
     if (unseen === 0) return;
     // What is missing counts as the unit itself expects it, which is the E step of EM.
     if (input.kind === 'gaussian') {
-      const [mean, deviation] = [this.table[from], this.table[from + 1]];
+      const [moved, deviation] = [this.table[from] - input.mean, this.table[from + 1]];
       sums[from] += unseen;
-      sums[from + 1] += unseen * mean;
-      sums[from + 2] += unseen * (mean * mean + deviation * deviation);
+      sums[from + 1] += unseen * moved;
+      sums[from + 2] += unseen * (moved * moved + deviation * deviation);
     } else for (let v = from; v < to; v++) sums[v] += unseen * Math.exp(this.table[v] - this.mass[i]);
   }
 

@@ -1,6 +1,6 @@
 import { InputError } from '../errors.js';
 import { Random } from '../tensor/index.js';
-import { CircuitBuilder, type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
+import { CircuitBuilder, type ProbabilisticCircuit, sumKind } from './circuit.js';
 import type { FlowSums } from './evaluator.js';
 import { categorical } from './inputs.js';
 import { randomShares } from './random-shares.js';
@@ -26,26 +26,17 @@ export function hmm(length: number, states: number, options: HmmOptions): Probab
   const emissions = list(() => randomShares(states, random));
   const transitions = list(() => randomShares(latents, random));
   const build = new CircuitBuilder(new Array<number>(length).fill(states));
-  const tied: number[] = [];
-  const tiedInputs: number[] = [];
   let message: number[] | undefined;
   let units: number[] = [];
   for (let t = length - 1; t >= 0; t--) {
     units = list((k) => {
-      tiedInputs.push(k);
-      const input = build.input(categorical(t, emissions[k]));
+      const input = build.tie(build.input(categorical(t, emissions[k])), k);
       return message ? build.product([input, message[k]]) : input;
     });
     if (t === 0) break;
-    message = list((k) => {
-      const unit = build.sum(units, transitions[k]);
-      tied[unit] = k;
-      return unit;
-    });
+    message = list((k) => build.tie(build.sum(units, transitions[k]), k));
   }
-  const circuit = build.finish(build.sum(units, randomShares(latents, random)));
-  const sums = Int32Array.from({ length: unitCount(circuit) }, (_, unit) => tied[unit] ?? -1);
-  return { ...circuit, tied: { sums, inputs: Int32Array.from(tiedInputs) } };
+  return build.finish(build.sum(units, randomShares(latents, random)));
 }
 
 /** Gives every tied unit the counts of all that share its parameters, in place. */

@@ -4,8 +4,9 @@ import { breathe } from '../platform.js';
 import { defaultDevice } from '../tensor/index.js';
 import { type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
 import { Evaluator, type FlowSums, type Parameters } from './evaluator.js';
-import { inputTable } from './inputs.js';
-import { type Layers, layCircuit } from './layers.js';
+import { type InputUnit, inputTable } from './inputs.js';
+import { gaussianWidth, isShares, type Layers, layCircuit } from './layers.js';
+import { estimate } from './maximise.js';
 
 /** Rows in one pass: enough to keep every thread busy, few enough to be interrupted in time. */
 const passRows = 1024;
@@ -18,15 +19,17 @@ export interface Selection {
   readonly order?: ArrayLike<number>;
 }
 
-/** The cells of a table as whole numbers, missing ones as the number of their variable's values. */
+/** The cells of a table as a device takes them, row by row: see `CircuitRows`. */
 export interface Cells {
   readonly table: Table;
+  /** Cells of a row: one for each finite variable, two for each real one. */
+  readonly width: number;
   readonly values: Uint16Array | Int32Array;
 }
 
 /**
  * Computes a circuit in layers on a device, in f32 with exponents by group and row: the fast way for smooth and decomposable circuits
- * over finite variables. Rows whose value leaves the floats are computed again by the plain `Evaluator`.
+ * without constants. Rows whose value leaves the floats are computed again by the plain `Evaluator`.
  */
 export class LayeredEvaluator {
   private readonly prepared: PreparedCircuit;
@@ -54,41 +57,58 @@ export class LayeredEvaluator {
     this.load(circuit);
   }
 
-  /** Whether the device can take the M step itself: all that is learned are shares. */
-  get learnsAlone(): boolean {
-    return this.circuit.inputs.every(({ kind }) => kind === 'categorical' || kind === 'indicator');
-  }
-
   cells(table: Table): Cells {
     const { states } = this.circuit;
-    const wide = states.some((count) => count >= 2 ** 16);
-    const values = new (wide ? Int32Array : Uint16Array)(table.values.length);
-    for (let i = 0, v = 0; i < values.length; i++, v = v + 1 === table.columns ? 0 : v + 1) {
-      const x = table.values[i];
-      values[i] = Number.isNaN(x) ? states[v] : x;
+    const { cellAt, program } = this.layers;
+    const width = program.cellRows;
+    const wide = states.some((count) => count === 0 || count >= 2 ** 16);
+    const values = new (wide ? Int32Array : Uint16Array)(table.rows * width);
+    const bits = new Float32Array(values.buffer, 0, wide ? values.length : 0);
+    for (let row = 0, i = 0; row < table.rows; row++) {
+      for (let v = 0; v < table.columns; v++, i++) {
+        const x = table.values[i];
+        const at = row * width + cellAt[v];
+        if (states[v] === 0) splitInto(bits, at, x);
+        else values[at] = Number.isNaN(x) ? states[v] : x;
+      }
     }
-    return { table, values };
+    return { table, width, values };
   }
 
   load(parameters: Parameters): void {
     this.now = parameters;
     this.ahead = false;
-    const { weightAt, tableAt } = this.layers;
-    const { packed, circuit } = this;
+    const { weightAt } = this.layers;
+    const { packed } = this;
     for (let e = 0; e < weightAt.length; e++) {
       if (weightAt[e] >= 0) packed[weightAt[e]] = Math.exp(parameters.logWeight[e]);
     }
     parameters.inputs.forEach((unit, i) => {
-      if (unit.kind === 'constant') return;
-      const logs = inputTable(unit, circuit.states[unit.variable]);
-      let sum = 0;
-      for (let v = 0; v < logs.length; v++) {
-        packed[tableAt[i] + v] = Math.exp(logs[v]);
-        sum += Math.exp(logs[v]);
-      }
-      packed[tableAt[i] + logs.length] = sum;
+      this.pack(unit, i);
     });
     this.prepared.load(packed);
+  }
+
+  /** Writes an input's parameters as the device has them; gives how many there are. */
+  private pack(unit: InputUnit, i: number): number {
+    const { packed } = this;
+    const at = this.layers.tableAt[i];
+    if (unit.kind === 'constant') return 0;
+    if (unit.kind === 'gaussian') {
+      splitInto(packed, at, unit.mean);
+      packed[at + 2] = -0.5 / (Math.LN2 * unit.deviation ** 2);
+      packed[at + 3] = -Math.log2(unit.deviation * Math.sqrt(2 * Math.PI));
+      return gaussianWidth;
+    }
+    const logs = inputTable(unit, this.circuit.states[unit.variable]);
+    let sum = 0;
+    for (let v = 0; v < logs.length; v++) {
+      packed[at + v] = Math.exp(logs[v]);
+      // Added up in f32, as the device does, so that what was saved goes on to the bit.
+      sum = Math.fround(sum + packed[at + v]);
+    }
+    packed[at + logs.length] = sum;
+    return logs.length + 1;
   }
 
   /** The parameters as the device has them. */
@@ -151,12 +171,10 @@ export class LayeredEvaluator {
       const at = weightAt[e];
       if (at >= 0) sums.edges[e] += packed[at] === 0 ? 0 : packed[at] * counts[at];
     }
-    for (let i = 0; i < tableAt.length; i++) {
-      const [at, to] = [tableAt[i], statisticsAt[i]];
-      const values = statisticsAt[i + 1] - to;
-      const share = packed[at + values] > 0 ? counts[at + values] / packed[at + values] : 0;
-      for (let v = 0; v < values; v++) sums.inputs[to + v] += counts[at + v] + share * packed[at + v];
-    }
+    this.now.inputs.forEach((unit, i) => {
+      const [from, to] = [statisticsAt[i], statisticsAt[i + 1]];
+      this.addStatistics(unit, i, counts.subarray(tableAt[i]), sums.inputs.subarray(from, to));
+    });
     return logs;
   }
 
@@ -176,9 +194,56 @@ export class LayeredEvaluator {
       (_table, row) => lost.push(row),
     );
     if (lost.length > 0) await this.countPlainly(cells.table, lost);
+    const estimated = await this.estimates(options);
     this.prepared.update(options);
     this.ahead = true;
+    for (const [i, unit] of estimated) {
+      const at = this.layers.tableAt[i];
+      this.prepared.loadPart(this.packed.subarray(at, at + this.pack(unit, i)), at);
+    }
+    if (estimated.length > 0) {
+      const inputs = this.now.inputs.slice();
+      for (const [i, unit] of estimated) inputs[i] = unit;
+      this.now = { ...this.now, inputs };
+    }
     return logs;
+  }
+
+  /** The M step of inputs whose parameters are no shares: gaussian, binomial and logistic ones, from the device's counts. */
+  private async estimates(options: UpdateOptions): Promise<[number, InputUnit][]> {
+    const { tableAt } = this.layers;
+    const { states } = this.circuit;
+    const found: [number, InputUnit][] = [];
+    for (const [i, unit] of this.now.inputs.entries()) {
+      if (unit.kind === 'constant' || isShares(unit)) continue;
+      const statistics = new Float64Array(states[unit.variable] || 3);
+      this.addStatistics(unit, i, await this.prepared.counts(tableAt[i], inputWidth(unit, states)), statistics);
+      found.push([i, estimate(unit, this.circuit.inputs[i], statistics, options)]);
+    }
+    return found;
+  }
+
+  /** Adds what the device has counted at an input to its statistics (see `FlowSums`). */
+  private addStatistics(unit: InputUnit, i: number, counts: Float32Array, into: Float64Array): void {
+    if (unit.kind === 'gaussian') {
+      const [seen, first, second, missing] = counts;
+      const moved = this.movedFrom(unit, i);
+      into[0] += seen + missing;
+      into[1] += first + moved * (seen + missing);
+      into[2] += second + 2 * moved * first + moved ** 2 * (seen + missing) + missing * unit.deviation ** 2;
+      return;
+    }
+    const { packed } = this;
+    const at = this.layers.tableAt[i];
+    const values = into.length;
+    const share = packed[at + values] > 0 ? counts[values] / packed[at + values] : 0;
+    for (let v = 0; v < values; v++) into[v] += counts[v] + share * packed[at + v];
+  }
+
+  /** How far a gaussian is from where it began. */
+  private movedFrom(unit: Extract<InputUnit, { kind: 'gaussian' }>, i: number): number {
+    const first = this.circuit.inputs[i];
+    return first.kind === 'gaussian' ? unit.mean - first.mean : unit.mean;
   }
 
   dispose(): void {
@@ -200,9 +265,14 @@ export class LayeredEvaluator {
       const at = weightAt[e];
       if (at >= 0 && this.packed[at] > 0) extra[at] = sums.edges[e] / this.packed[at];
     }
-    for (let i = 0; i < tableAt.length; i++) {
-      extra.set(sums.inputs.subarray(plain.statisticsAt[i], plain.statisticsAt[i + 1]), tableAt[i]);
-    }
+    this.now.inputs.forEach((unit, i) => {
+      const statistics = sums.inputs.subarray(plain.statisticsAt[i], plain.statisticsAt[i + 1]);
+      if (unit.kind === 'gaussian') {
+        const [flow, first, second] = statistics;
+        const moved = this.movedFrom(unit, i);
+        extra.set([flow, first - moved * flow, second - 2 * moved * first + moved ** 2 * flow], tableAt[i]);
+      } else if (unit.kind !== 'constant') extra.set(statistics, tableAt[i]);
+    });
     await this.prepared.addCounts(extra);
     this.ahead = true;
   }
@@ -214,23 +284,22 @@ export class LayeredEvaluator {
   }
 
   private async passes(
-    { table, values }: Cells,
+    { table, width, values }: Cells,
     { start, count, order }: Selection,
     signal: AbortSignal | undefined,
     run: (rows: { cells: Int32Array; rows: number }) => Promise<CircuitValues>,
     missed?: (table: Table, row: number) => void,
   ): Promise<Float64Array> {
     const { tile } = this.layers.program;
-    const { columns } = table;
     const logs = new Float64Array(count);
     for (let done = 0; done < count; done += passRows) {
       signal?.throwIfAborted();
       const rows = Math.min(passRows, count - done);
-      const cells = new Int32Array(Math.ceil(rows / tile) * tile * columns);
+      const cells = new Int32Array(Math.ceil(rows / tile) * tile * width);
       for (let r = 0; r < rows; r++) {
-        const from = (order ? order[start + done + r] : start + done + r) * columns;
-        let to = Math.floor(r / tile) * tile * columns + (r % tile);
-        for (let v = 0; v < columns; v++, to += tile) cells[to] = values[from + v];
+        const from = (order ? order[start + done + r] : start + done + r) * width;
+        let to = Math.floor(r / tile) * tile * width + (r % tile);
+        for (let v = 0; v < width; v++, to += tile) cells[to] = values[from + v];
       }
       const { value, exponent } = await run({ cells, rows });
       for (let r = 0; r < rows; r++) {
@@ -251,6 +320,16 @@ export class LayeredEvaluator {
 
 /** Values of the root below this have lost their digits; the device counts no flow for them. */
 const least = 1e-30;
+
+/** Writes a number as two floats that add up to it, the larger first; NaN as NaN. */
+function splitInto(floats: Float32Array, at: number, x: number): void {
+  floats[at] = x;
+  floats[at + 1] = x - floats[at];
+}
+
+/** Number of parameters of an input on the device. */
+const inputWidth = (unit: Exclude<InputUnit, { kind: 'constant' }>, states: ArrayLike<number>): number =>
+  unit.kind === 'gaussian' ? gaussianWidth : states[unit.variable] + 1;
 
 /** Logarithms of some parameters, made to sum to one: f32 has summed them to within its digits. */
 function shares(packed: Float32Array, at: (k: number) => number, into: Float64Array): void {

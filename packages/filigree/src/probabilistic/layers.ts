@@ -1,5 +1,6 @@
 import { BlockKind, type CircuitProgram, instructionWords, Operation } from '../kernels/index.js';
 import { inputKind, type ProbabilisticCircuit, productKind, unitCount } from './circuit.js';
+import type { InputUnit } from './inputs.js';
 import { Scopes } from './scopes.js';
 
 /** A circuit as a device's program, and where each parameter of it stands. */
@@ -7,8 +8,10 @@ export interface Layers {
   readonly program: CircuitProgram;
   /** `[edges]` index of the edge's weight among the program's parameters; -1 on the edges of products. */
   readonly weightAt: Int32Array;
-  /** `[inputs]` index of the input's first table entry; values follow, then their sum. */
+  /** `[inputs]` index of the input's first table entry; values follow, then their sum. Of a gaussian, of its four parameters. */
   readonly tableAt: Int32Array;
+  /** `[variables]` each variable's row of cells; a real one has two. */
+  readonly cellAt: Int32Array;
   /** What share of the multiply-adds of sums is spent on edges that there are. */
   readonly filled: number;
 }
@@ -23,13 +26,18 @@ const CACHE = 256 * 1024;
 /**
  * Lays a circuit out in layers: units by the set of variables that they look at, smaller sets first; of each set inputs, products and
  * sums of rising height. Sums with the same children go together in fours (dense blocks, and blocks left by pruning), others by
- * themselves. Undefined where the circuit is not smooth and decomposable over finite variables without constants.
+ * themselves. Undefined where the circuit is not smooth and decomposable, or has constants.
  */
 export function layCircuit(circuit: ProbabilisticCircuit): Layers | undefined {
-  const { inputs, states } = circuit;
-  if (inputs.some((unit) => unit.kind === 'constant' || states[unit.variable] === 0)) return undefined;
+  if (circuit.inputs.some((unit) => unit.kind === 'constant')) return undefined;
   return new Layout(circuit).lay();
 }
+
+/** Parameters of a gaussian on the device: the mean in two parts, and the two of the exponent. */
+export const gaussianWidth = 4;
+
+/** Whether the shares of an input's counts are its new parameters; others are estimated by the host. */
+export const isShares = ({ kind }: InputUnit): boolean => kind === 'categorical' || kind === 'indicator';
 
 class Layout {
   private readonly scopes: Scopes;
@@ -41,6 +49,7 @@ class Layout {
   private readonly blocks: number[] = [];
   private readonly weightAt: Int32Array;
   private readonly tableAt: Int32Array;
+  private readonly cellAt: Int32Array;
   /** By scope; scope numbers without one have scale 0. */
   private readonly scale = new Map<number, number>();
   private slots = 0;
@@ -56,6 +65,10 @@ class Layout {
     this.slot = new Int32Array(units).fill(-1);
     this.weightAt = new Int32Array(circuit.child.length).fill(-1);
     this.tableAt = new Int32Array(circuit.inputs.length).fill(-1);
+    this.cellAt = new Int32Array(circuit.variables + 1);
+    circuit.states.forEach((states, v) => {
+      this.cellAt[v + 1] = this.cellAt[v] + (states === 0 ? 2 : 1);
+    });
     this.standsFor = Int32Array.from({ length: units }, (_, unit) => unit);
     const { kind, first, child } = circuit;
     for (let unit = 0; unit < units; unit++) {
@@ -82,7 +95,10 @@ class Layout {
     const order = [...byScope.keys()].sort((a, b) => scopes.size(a) - scopes.size(b) || a - b);
     for (const scope of order) {
       const members = byScope.get(scope)!;
-      this.layInputs(members.filter((unit) => kind[unit] === inputKind));
+      this.layInputs(
+        scope,
+        members.filter((unit) => kind[unit] === inputKind),
+      );
       this.layProducts(
         scope,
         members.filter((unit) => kind[unit] === productKind),
@@ -95,7 +111,7 @@ class Layout {
         tile: this.tile,
         slots: this.slots,
         scales: this.scales,
-        variables: circuit.variables,
+        cellRows: this.cellAt[circuit.variables],
         instructions: Int32Array.from(this.instructions),
         lists: Int32Array.from(this.lists),
         parameters: this.parameters,
@@ -104,6 +120,7 @@ class Layout {
       },
       weightAt: this.weightAt,
       tableAt: this.tableAt,
+      cellAt: this.cellAt.subarray(0, circuit.variables),
       filled: this.spent === 0 ? 1 : this.edges / this.spent,
     };
   }
@@ -131,23 +148,33 @@ class Layout {
   /** Bytes of a slot or scale from the first. */
   private readonly bytes = (index: number): number => 4 * this.tile * index;
 
-  private layInputs(units: readonly number[]): void {
+  private layInputs(scope: number, units: readonly number[]): void {
     if (units.length === 0) return;
     const { circuit } = this;
-    const input = circuit.inputs[circuit.inputOf[units[0]]];
-    const variable = input.kind === 'constant' ? 0 : input.variable;
-    const width = circuit.states[variable] + 1;
+    const inputs = units.map((unit) => circuit.inputs[circuit.inputOf[unit]]);
+    const variable = inputs[0].kind === 'constant' ? 0 : inputs[0].variable;
+    const real = circuit.states[variable] === 0;
+    const width = real ? gaussianWidth : circuit.states[variable] + 1;
     // Units with parameters of their own, each to be learned; an indicator has one too, and no flow at other values.
     const start = this.parameters;
     const slot = this.slots;
-    for (const unit of units) {
+    units.forEach((unit, k) => {
       this.slot[unit] = this.slots++;
       this.tableAt[circuit.inputOf[unit]] = this.parameters;
+      if (isShares(inputs[k])) {
+        const before = k > 0 && isShares(inputs[k - 1]);
+        if (before) this.blocks[this.blocks.length - 2]++;
+        else this.blocks.push(BlockKind.table, this.parameters, 1, width);
+      }
       this.parameters += width;
-    }
+    });
     this.parameters = 4 * Math.ceil(this.parameters / 4);
-    this.emit(Operation.inputs, units.length, this.bytes(slot), start, width, variable);
-    this.blocks.push(BlockKind.table, start, units.length, width);
+    const cells = this.cellAt[variable];
+    if (real) {
+      const scale = this.scales++;
+      this.scale.set(scope, scale);
+      this.emit(Operation.gaussians, units.length, this.bytes(slot), start, this.bytes(scale), cells);
+    } else this.emit(Operation.inputs, units.length, this.bytes(slot), start, width, cells);
   }
 
   private layProducts(scope: number, units: readonly number[]): void {

@@ -46,7 +46,7 @@ export class Learner {
 
   /** One EM step on some rows; gives the sum of their log p before the step. */
   async step(table: Table, selection: Selection, options: StepOptions): Promise<number> {
-    if (!this.layered?.learnsAlone || this.circuit.tied) {
+    if (!this.layered || this.circuit.tied) {
       return this.apply(table, selection, (now, sums) => maximise(this.circuit, now, sums, this.statisticsAt, options));
     }
     return total(await this.layered.step(this.cells(table), selection, options, this.options.signal));

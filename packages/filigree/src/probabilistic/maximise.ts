@@ -30,7 +30,7 @@ export function maximise(
     blend(logWeight.subarray(first[unit], first[unit + 1]), sums.edges.subarray(first[unit], first[unit + 1]), options);
   }
   const inputs = old.inputs.map((unit, i) =>
-    estimate(unit, sums.inputs.subarray(statisticsAt[i], statisticsAt[i + 1]), options),
+    estimate(unit, circuit.inputs[i], sums.inputs.subarray(statisticsAt[i], statisticsAt[i + 1]), options),
   );
   return { logWeight, inputs };
 }
@@ -52,7 +52,16 @@ function blend(logs: Float64Array, counts: Float64Array, { step, pseudocount }: 
   }
 }
 
-function estimate(unit: InputUnit, statistics: Float64Array, options: MaximiseOptions): InputUnit {
+/**
+ * An input's own estimate from its statistics (see `FlowSums`).
+ * @param first the same input in the circuit that learning began with
+ */
+export function estimate(
+  unit: InputUnit,
+  first: InputUnit,
+  statistics: Float64Array,
+  options: MaximiseOptions,
+): InputUnit {
   const { step } = options;
   const mix = (old: number, wanted: number): number => old + step * (wanted - old);
   switch (unit.kind) {
@@ -71,9 +80,11 @@ function estimate(unit: InputUnit, statistics: Float64Array, options: MaximiseOp
     case 'gaussian': {
       const [weight, sum, square] = statistics;
       if (!(weight > 0)) return unit;
-      const mean = mix(unit.mean, sum / weight);
-      const second = mix(unit.mean ** 2 + unit.deviation ** 2, square / weight);
-      return { ...unit, mean, deviation: Math.max(narrowest, Math.sqrt(Math.max(0, second - mean * mean))) };
+      const centre = first.kind === 'gaussian' ? first.mean : 0;
+      const moved = mix(unit.mean - centre, sum / weight);
+      const second = mix((unit.mean - centre) ** 2 + unit.deviation ** 2, square / weight);
+      const deviation = Math.max(narrowest, Math.sqrt(Math.max(0, second - moved * moved)));
+      return { ...unit, mean: centre + moved, deviation };
     }
     case 'logistic':
       return estimateLogistic(unit, statistics, step);

@@ -74,7 +74,8 @@ interface Piece {
 /**
  * Removes the edges of sums with the lowest scores, globally, but never the best edge of a sum (or the best tile of a row of tiles), and
  * makes the rest sum to one again. Sums whose children cover different values are left alone. A sum of one child becomes that
- * child, and units that the root does not need are dropped. Parameters that were tied are so no longer.
+ * child, and units that the root does not need are dropped. Sums whose parameters are tied lose the same edges, by
+ * the sum of their scores.
  * @param scores `[edges]` larger = keep
  */
 export function pruneEdges(circuit: ProbabilisticCircuit, scores: Float64Array, options: PruneEdgesOptions): Pruned {
@@ -86,6 +87,9 @@ export function pruneEdges(circuit: ProbabilisticCircuit, scores: Float64Array, 
     throw new InputError(`there are ${scores.length} scores, but the circuit has ${circuit.child.length} edges`);
   }
   requireNormalised(circuit, 'pruning');
+  if (block > 1 && circuit.tied) {
+    throw new InputError('tiles of sums whose parameters are tied cannot be removed together; prune single edges');
+  }
   const pieces = piecesOf(circuit, scores, block);
   const best = new Map<number, Piece>();
   for (const piece of pieces) {
@@ -109,17 +113,33 @@ export function pruneEdges(circuit: ProbabilisticCircuit, scores: Float64Array, 
 function piecesOf(circuit: ProbabilisticCircuit, scores: Float64Array, block: number): Piece[] {
   const { kind, first, child } = circuit;
   const literals = literalsOf(circuit);
+  const tied = circuit.tied?.sums;
+  const isCandidate = (unit: number): boolean => {
+    const [from, to] = [first[unit], first[unit + 1]];
+    if (kind[unit] !== sumKind || to - from < 2) return false;
+    return child.subarray(from, to).every((c) => literals[c] === literals[child[from]]);
+  };
+  /** Groups of tied sums of which some have to keep all their edges. */
+  const fixed = new Set<number>();
+  tied?.forEach((group, unit) => {
+    if (group >= 0 && !isCandidate(unit)) fixed.add(group);
+  });
+  /** Owners by group of tied sums. */
+  const owning = new Map<number, number>();
   const pieces = new Map<string, Piece>();
   /** By children: how many sums over them were met, and the number of their first owner. */
   const groups = new Map<string, { sums: number; owner: number }>();
   let owners = 0;
   for (let unit = 0; unit < unitCount(circuit); unit++) {
-    const [from, to] = [first[unit], first[unit + 1]];
-    if (kind[unit] !== sumKind || to - from < 2) continue;
-    const children = child.subarray(from, to);
-    if (children.some((c) => literals[c] !== literals[children[0]])) continue;
+    const group = tied?.[unit] ?? -1;
+    if (fixed.has(group) || !isCandidate(unit)) continue;
+    const from = first[unit];
+    const children = child.subarray(from, first[unit + 1]);
     let owner = owners;
-    if (block > 1) {
+    if (group >= 0) {
+      owner = owning.get(group) ?? owners++;
+      owning.set(group, owner);
+    } else if (block > 1) {
       const key = children.join();
       const group = groups.get(key) ?? { sums: 0, owner: -1 };
       if (group.sums % block === 0) group.owner = owners++;
@@ -140,13 +160,15 @@ function piecesOf(circuit: ProbabilisticCircuit, scores: Float64Array, block: nu
 
 /** The circuit without some edges of sums, its weights normalised. */
 export function withoutEdges(circuit: ProbabilisticCircuit, gone: Uint8Array): ProbabilisticCircuit {
-  const { kind, first, child, logWeight, inputs, inputOf, states } = circuit;
+  const { kind, first, child, logWeight, inputs, inputOf, states, tied } = circuit;
   const build = new CircuitBuilder(Array.from(states));
   const place = new Int32Array(unitCount(circuit));
   for (let unit = 0; unit < place.length; unit++) {
     const [from, to] = [first[unit], first[unit + 1]];
-    if (kind[unit] === inputKind) place[unit] = build.input(inputs[inputOf[unit]]);
-    else if (kind[unit] === productKind) {
+    if (kind[unit] === inputKind) {
+      const input = inputOf[unit];
+      place[unit] = build.tie(build.input(inputs[input]), tied?.inputs[input] ?? -1);
+    } else if (kind[unit] === productKind) {
       place[unit] = build.product(Array.from(child.subarray(from, to), (c) => place[c]));
     } else {
       const kept = Array.from({ length: to - from }, (_, k) => from + k).filter((e) => !gone[e]);
@@ -155,10 +177,11 @@ export function withoutEdges(circuit: ProbabilisticCircuit, gone: Uint8Array): P
       const total = whole ? 1 : kept.reduce((sum, e) => sum + Math.exp(logWeight[e]), 0);
       if (kept.length === 1 && !whole) place[unit] = place[child[kept[0]]];
       else {
-        place[unit] = build.logSum(
+        const sum = build.logSum(
           kept.map((e) => place[child[e]]),
           kept.map((e) => (total > 0 ? logWeight[e] - Math.log(total) : -Math.log(kept.length))),
         );
+        place[unit] = build.tie(sum, tied?.sums[unit] ?? -1);
       }
     }
   }

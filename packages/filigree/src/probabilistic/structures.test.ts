@@ -1,16 +1,20 @@
 import { describe, expect, it } from 'vitest';
+import { memoryBytes } from '../bytes.js';
 import { type Table, tableOf } from '../data/index.js';
 import { Random } from '../tensor/index.js';
 import { trainByGradient } from './adam.js';
 import { chiSquareTail } from './chi-square.js';
 import { type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
+import { readCircuitTensors, writeCircuitFile } from './circuit-file.js';
 import { em } from './em.js';
 import { logLikelihood } from './evaluate.js';
+import { grow } from './grow.js';
 import { hclt } from './hclt.js';
 import { hmm } from './hmm.js';
 import { poonDomingos, quadTree } from './images.js';
 import { learnSpn } from './learn-spn.js';
 import { checkProperties } from './properties.js';
+import { pruneEdges, scoreEdges } from './prune.js';
 import { allStates } from './random.testing.js';
 import { ratSpn } from './rat-spn.js';
 import { sampleRows } from './sample.js';
@@ -86,6 +90,35 @@ describe('structures', () => {
       const emissions = circuit.inputs.map((unit) => (unit.kind === 'categorical' ? [...unit.logProbabilities] : []));
       for (let i = 2; i < emissions.length; i++) expect(emissions[i]).toEqual(emissions[i % 2]);
     }
+  });
+
+  it('a hidden Markov model that is pruned, grown and written keeps its ties', async () => {
+    const random = new Random(2);
+    const table = tableOf(Array.from({ length: 60 }, () => Array.from({ length: 6 }, () => random.integer(3))));
+    const start = hmm(6, 3, { latents: 4, seed: 1 });
+    const scores = await scoreEdges(start, 'flow', { table });
+    const { circuit: pruned } = pruneEdges(start, scores, { fraction: 0.5 });
+    const grown = grow(pruned, { seed: 1 });
+    const read = await readCircuitTensors(memoryBytes(writeCircuitFile(grown)), 'a file');
+    expect(pruned.child.length).toBeLessThan(start.child.length - 25);
+    expect(read.tied).toEqual(grown.tied);
+    for (const circuit of [pruned, grown, (await em(read, table, { epochs: 2 })).circuit]) {
+      const [weights, tables] = [new Map<number, unknown>(), new Map<number, unknown>()];
+      const same = (seen: Map<number, unknown>, group: number, own: unknown): void => {
+        if (group >= 0 && seen.has(group)) expect(own).toEqual(seen.get(group));
+        seen.set(group, own);
+      };
+      circuit.tied!.sums.forEach((group, unit) => {
+        same(weights, group, circuit.logWeight.slice(circuit.first[unit], circuit.first[unit + 1]));
+      });
+      circuit.tied!.inputs.forEach((group, i) => {
+        same(tables, group, (circuit.inputs[i] as { logProbabilities: unknown }).logProbabilities);
+      });
+      expect([weights.size, tables.size]).toEqual(circuit === pruned ? [5, 4] : [9, 8]);
+      expect(await mass(circuit)).toBeCloseTo(1, 9);
+    }
+    expect(await mean(grow(pruned, { deviation: 0 }), table)).toBeCloseTo(await mean(pruned, table), 9);
+    expect(() => pruneEdges(start, scores, { fraction: 0.5, block: 2 })).toThrow('prune single edges');
   });
 
   it('LearnSPN parts independent variables, and finds clusters', async () => {

@@ -7,6 +7,7 @@ export {
   ratiosOf,
   setCounts,
 } from './allocate.js';
+export { autoLayout } from './auto-layout.js';
 export { type ButterflyWeights, butterflyBudget, butterflyLinear, butterflyWeights } from './butterfly.js';
 export { anySupport, type Constraint, fanInSupport, nmGroups, sameFanIn, within } from './constraint.js';
 export { type ConvOptions, convColumns, sparseConv2d } from './conv.js';

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import { add, assign, mul, noGrad, reshape, scope, sub, type Tensor } from '../tensor/index.js';
+import { assign, maximum, noGrad, reshape, scope, type Tensor, where, zeros } from '../tensor/index.js';
 import { nmMask } from './project.js';
 
 /**
@@ -20,23 +20,24 @@ export function keepLargest(w: Tensor, budget: number, rowMinimum = 0): number {
   const each = leastOfRow(budget, rows, cols, rowMinimum);
   scope(() =>
     noGrad(() => {
-      if (budget === 0) {
-        assign(w, mul(w, 0));
-        return;
-      }
       const matrix = reshape(w, [rows, cols]);
-      if (each === 0 || rows === 1) {
-        const mask = nmMask(reshape(w, [1, w.size]), { kind: 'nm', n: budget, m: w.size });
-        assign(w, mul(w, reshape(mask, w.shape)));
-        return;
-      }
-      const first = mul(matrix, nmMask(matrix, { kind: 'nm', n: each, m: cols }));
-      const left = budget - rows * each;
-      if (left === 0) return assign(w, first);
-      const others = sub(matrix, first);
-      const mask = nmMask(reshape(others, [1, w.size]), { kind: 'nm', n: left, m: w.size });
+      const first = each > 0 && rows > 1 ? nmMask(matrix, { kind: 'nm', n: each, m: cols }) : undefined;
+      const left = first ? budget - rows * each : budget;
       // Places of the first may be chosen again where fewer weights than the budget are not 0: they are 0 among the others.
-      assign(w, add(first, mul(others, reshape(mask, [rows, cols]))));
+      const others = first ? where(first, 0, matrix) : matrix;
+      const rest = left > 0 ? nmMask(reshape(others, [1, w.size]), { kind: 'nm', n: left, m: w.size }) : undefined;
+      const masks = [first, rest].filter((mask) => mask !== undefined).map((mask) => reshape(mask, w.shape));
+      // Not a product with the mask: that would leave zeros of either sign.
+      assign(
+        w,
+        masks.length === 0
+          ? zeros(w.shape, w.device)
+          : where(
+              masks.reduce((a, b) => maximum(a, b)),
+              w,
+              0,
+            ),
+      );
     }),
   );
   return budget;

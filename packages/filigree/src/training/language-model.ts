@@ -10,7 +10,7 @@ import { corpus, ingredientsOf } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
-import { PackedProducts, sharkfin, sparsify } from './weight-sparsity.js';
+import { gradientsOnlyThere, PackedProducts, sharkfin, sparsify } from './weight-sparsity.js';
 
 export interface TrainOptions {
   seed?: number;
@@ -37,7 +37,6 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const ingredients = ingredientsOf(recipe.text);
   const tokenizerFiles = tokenizerOf(recipe, seed);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
@@ -47,11 +46,12 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   const { batch, window, steps, sparsity } = recipe;
   const data = {
     batches: () => steps,
-    epoch: () => take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps),
+    epoch: () => numbered(take(textWindows(recipe, tokenizer, seed), steps)),
   };
   const products = sparsity && new PackedProducts(parameters);
   const multiply = products?.multiply;
-  const nextTokens = (block: Int32Array) => {
+  const nextTokens = ([step, block]: [number, Int32Array]) => {
+    if (sparsity && products) products.onlyThere = gradientsOnlyThere(sparsity, step);
     const rows = Array.from({ length: batch }, (_, b) => [...block.subarray(b * (window + 1), (b + 1) * (window + 1))]);
     const { logits } = model.run(
       rows.map((row) => row.slice(0, -1)),
@@ -77,11 +77,12 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
       },
       clip: recipe.clip,
       gradientRms: recipe.gradientRms,
-      afterUpdate:
-        sparsity &&
-        (({ step }) => {
-          sparsify(parameters, sparsity, step / steps);
-          if (products) products.stale = true;
+      ...(sparsity &&
+        products && {
+          async constrain({ step }) {
+            sparsify(parameters, sparsity, step / steps);
+            await products.repack();
+          },
         }),
       signal: options.signal,
       checkpoint: options.checkpoint,
@@ -97,11 +98,25 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   }
 }
 
+/** The text that a recipe trains on, batch by batch without end: windows of token ids, `[batch, window + 1]` row-major. */
+export function textWindows(
+  { text, batch, window }: Pick<Recipe, 'text' | 'batch' | 'window'>,
+  tokenizer: Tokenizer,
+  seed: number,
+): Generator<Int32Array<ArrayBuffer>, void> {
+  return batches(corpus({ seed, ingredients: ingredientsOf(text) }), tokenizer, { batch, context: window });
+}
+
 /** The tokenizer of a recipe: byte pairs of its text without familiar names. */
 export function tokenizerOf(recipe: Pick<Recipe, 'text' | 'tokenizer'>, seed: number): TokenizerFiles {
   const { documents, even = false, ...options } = recipe.tokenizer;
   const ingredients = ingredientsOf(recipe.text).map((each) => (even ? { ...each, weight: 1 } : each));
   return trainTokenizer(take(corpus({ seed, names: 'paired', ingredients }), documents), options);
+}
+
+function* numbered<T>(items: Iterable<T>): Generator<[number, T]> {
+  let next = 0;
+  for (const item of items) yield [next++, item];
 }
 
 function* take<T>(items: Iterable<T>, count: number): Generator<T> {

@@ -1,6 +1,6 @@
-import { denseGradientLinear, keepLargest, SparseTensor } from '../sparse/index.js';
+import { denseGradientLinear, keepLargest, Layout, SparseTensor, Topology } from '../sparse/index.js';
 import type { Schedule } from '../sparse/schedule.js';
-import type { Tensor } from '../tensor/index.js';
+import { type Tensor, tensor } from '../tensor/index.js';
 import { unscoped } from '../tensor/scope.js';
 
 /** How the weights of a transformer become few: "Weight-sparse transformers have interpretable circuits" (Gao et al. 2025). */
@@ -12,7 +12,16 @@ export interface WeightSparsity {
   /** Shares of the training at which the density begins to fall from 1, along a line, and at which it has fallen. */
   readonly from: number;
   readonly until: number;
+  /**
+   * Once matrices compute with their nonzero weights only, the gradient of all their places is taken in every so many steps, and only that of
+   * nonzero weights in between, where the moments of the others decay. 1, the paper's way, where left out.
+   */
+  readonly denseEvery?: number;
 }
+
+/** Whether a step (from 0) takes the gradient of nonzero weights only. */
+export const gradientsOnlyThere = ({ denseEvery = 1 }: WeightSparsity, step: number): boolean =>
+  step % denseEvery !== 0;
 
 /** The density at share `t` of the training: 1, then along a line to the last. */
 export function densityAt({ density, from, until }: WeightSparsity, t: number): number {
@@ -54,35 +63,31 @@ const packedBelow = 0.3;
 
 /**
  * Products that skip the zeros of a model's matrices, for the forward pass and the gradient of what is multiplied; the gradient of a matrix is that of
- * all its places, or `onlyThere` of those that are not zero. After every change of the matrices they are `stale`, and packed anew when they are used.
+ * all its places, or `onlyThere` of those that are not zero. `repack` belongs after every change of the matrices; matrices that are not packed are
+ * left to the dense product.
  */
 export class PackedProducts {
   onlyThere = false;
-  stale = true;
   private readonly packed = new Map<string, SparseTensor>();
 
   constructor(private readonly parameters: ReadonlyMap<string, Tensor>) {}
 
-  private repack(): void {
-    this.stale = false;
+  /** Packs what the matrices hold now, those of few weights. */
+  async repack(): Promise<void> {
     this.dispose();
     for (const [name, parameter] of this.parameters) {
       if (parameter.shape.length !== 2 || !becomesSparse(name) || name === 'embed.weight') continue;
-      const values = parameter.dataSync() as Float32Array;
-      let there = 0;
-      for (let k = 0; k < values.length; k++) if (values[k] !== 0) there++;
-      if (there >= packedBelow * values.length) continue;
-      const [rows, cols] = parameter.shape;
-      this.packed.set(
-        name,
-        unscoped(() => SparseTensor.fromDense(values, [rows, cols], { kind: 'csr' }, { device: parameter.device })),
-      );
+      const packed = nonzeros((await parameter.data()) as Float32Array, parameter.shape);
+      if (packed)
+        this.packed.set(
+          name,
+          unscoped(() => sparseOf(packed, parameter)),
+        );
     }
   }
 
   /** For `RunOptions.multiply`. */
   readonly multiply = (name: string, x: Tensor, bias: Tensor | undefined): Tensor | undefined => {
-    if (this.stale) this.repack();
     const packed = this.packed.get(name);
     const w = this.parameters.get(name);
     return packed && w && denseGradientLinear(x, w, packed, bias, { support: this.onlyThere });
@@ -92,4 +97,32 @@ export class PackedProducts {
     for (const each of this.packed.values()) each.dispose();
     this.packed.clear();
   }
+}
+
+interface Nonzeros {
+  readonly topology: Topology;
+  readonly values: Float32Array;
+}
+
+/** The weights that are not zero, row by row; undefined where they are too many to be packed. */
+function nonzeros(dense: Float32Array | Float64Array, [rows, cols]: readonly number[]): Nonzeros | undefined {
+  const room = Math.ceil(packedBelow * rows * cols);
+  const [pointers, indices, values] = [new Int32Array(rows + 1), new Int32Array(room), new Float32Array(room)];
+  let next = 0;
+  for (let i = 0; i < rows; i++) {
+    const first = i * cols;
+    for (let j = 0; j < cols; j++) {
+      const value = dense[first + j];
+      if (value === 0) continue;
+      if (next === room) return undefined;
+      indices[next] = j;
+      values[next++] = value;
+    }
+    pointers[i + 1] = next;
+  }
+  return { topology: Topology.fromRows(rows, cols, pointers, indices.slice(0, next)), values: values.slice(0, next) };
+}
+
+function sparseOf({ topology, values }: Nonzeros, { device }: Tensor): SparseTensor {
+  return new SparseTensor(tensor(values, [values.length], undefined, device), new Layout(topology));
 }

@@ -1,5 +1,6 @@
 import { instructionWords, Operation } from '../circuits.js';
 import type { ModuleBuilder } from './assembler.js';
+import { gaussianKernels } from './circuit-gaussians.js';
 import { sumKernels } from './circuit-sums.js';
 import { unitKernels } from './circuit-units.js';
 import { f32, f32x4, i32, i32x4, v128 } from './instructions.js';
@@ -27,6 +28,7 @@ export const scratchBytes = (slotBytes: number, scaleBytes: number, countBytes: 
 export function circuitKernel(m: ModuleBuilder, tile: number): void {
   const units = unitKernels(m, tile);
   const sums = sumKernels(m, tile);
+  const gaussians = gaussianKernels(m, tile);
   const row = 4 * tile;
   const params = CIRCUIT_JOB.map(() => 'i32' as const);
   m.func('run', ['i32', 'i32', ...params], (f, share, end, ...rest) => {
@@ -67,6 +69,9 @@ export function circuitKernel(m: ModuleBuilder, tile: number): void {
       is(Operation.merge, () => f.call(units.merge, values, exponents, list(2), word(1), scale(3)));
       is(Operation.panels, () => f.call(sums.panelsForward, job.lists, list(2), word(1), values, job.parameters));
       is(Operation.elements, () => f.call(sums.elementsForward, job.lists, list(2), word(1), values, job.parameters));
+      is(Operation.gaussians, () =>
+        f.call(gaussians.forward, cellsOf(5), parameter(job.parameters, 3), slot(2), scale(4), word(1)),
+      );
     };
 
     const down = () => {
@@ -85,6 +90,11 @@ export function circuitKernel(m: ModuleBuilder, tile: number): void {
       const both = [job.lists, list(2), word(1), values, slopes, job.parameters, counts] as const;
       is(Operation.panels, () => f.call(sums.panelsBackward, ...both));
       is(Operation.elements, () => f.call(sums.elementsBackward, ...both));
+      is(Operation.gaussians, () => {
+        const slope = i32.add(slopes, word(2));
+        const learned = [parameter(job.parameters, 3), parameter(counts, 3)] as const;
+        f.call(gaussians.backward, cellsOf(5), ...learned, slot(2), slope, word(1));
+      });
     };
 
     /** Sets down the values of the root, and 1 / value as its slope, for rows that are there and have one. */

@@ -14,7 +14,7 @@ const LEAST = 1e-37;
 const LOW = 2 ** -20;
 const HIGH = 2 ** 20;
 /** The exponent of a row that is 0 everywhere. */
-const NOTHING = -(2 ** 20);
+export const NOTHING = -(2 ** 20);
 
 /** Kernels of inputs, products and scales, for tiles of `tile` rows; addresses and strides are in bytes. */
 export function unitKernels(m: ModuleBuilder, tile: number) {

@@ -50,12 +50,16 @@ class CpuCircuit implements PreparedCircuit {
     this.engine.memory.f32.set(parameters, this.weights.address / 4);
   }
 
+  loadPart(parameters: Float32Array, start: number): void {
+    this.engine.memory.f32.set(parameters, this.weights.address / 4 + start);
+  }
+
   async parameters(): Promise<Float32Array> {
     return this.copy(this.weights);
   }
 
-  async counts(): Promise<Float32Array> {
-    return this.copy(this.countsBlock());
+  async counts(start = 0, count = this.program.parameters): Promise<Float32Array> {
+    return this.copy(this.countsBlock(), start, count);
   }
 
   async addCounts(extra: Float32Array): Promise<void> {
@@ -115,7 +119,7 @@ class CpuCircuit implements PreparedCircuit {
         parameters: this.weights.address,
         countBytes,
         cells: input.address,
-        cellBytes: 4 * tile * program.variables,
+        cellBytes: 4 * tile * program.cellRows,
         rows,
         tilesPerShare,
         value: value.address,
@@ -164,9 +168,9 @@ class CpuCircuit implements PreparedCircuit {
     return block;
   }
 
-  private copy({ address }: Block): Float32Array {
-    const copied = new Float32Array(this.program.parameters);
-    copied.set(this.engine.memory.f32.subarray(address / 4, address / 4 + copied.length));
+  private copy({ address }: Block, start = 0, count = this.program.parameters): Float32Array {
+    const copied = new Float32Array(count);
+    copied.set(this.engine.memory.f32.subarray(address / 4 + start, address / 4 + start + count));
     return copied;
   }
 }
