@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -15,7 +16,10 @@ export default defineConfig({
   },
   test: {
     include: ['packages/**/src/**/*.test.ts', 'tests/**/*.test.ts', 'claims/**/*.test.ts', 'examples/**/*.test.ts'],
+    globalSetup: [source('tests/build.ts')],
     setupFiles: [source('tests/setup.ts')],
+    // Many tests start the command and wait for it: with one core less, as is usual, a small machine would be idle.
+    maxWorkers: availableParallelism(),
     testTimeout: 60_000,
     // The first start of a browser on a busy machine with a cold disk takes longer than the default 10 s.
     hookTimeout: 120_000,

@@ -54,6 +54,7 @@ export async function run(note) {
         const times = [];
         const theirs = {};
         for (let round = 0; round < ROUNDS; round++) {
+          note(`${name}, ${threads} thread${threads > 1 ? 's' : ''}, round ${round + 1} of ${ROUNDS}`);
           for (let call = 0; call < CALLS; call++) {
             const start = performance.now();
             await work();

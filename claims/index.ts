@@ -10,4 +10,12 @@ export {
 export { claims } from './registry.js';
 export { type ClaimResult, type ClaimStore, claimsPage, findClaim, readResult, runAll, runClaim } from './run.js';
 export { textTable } from './table.js';
-export { findings, runTable, tableBudget, tableSection, tableSeeds, tableSpecs } from './training/table.js';
+export {
+  findings,
+  runTable,
+  tableBudget,
+  tableSection,
+  tableSeeds,
+  tableSpecs,
+  tunedAblation,
+} from './training/table.js';

@@ -3,6 +3,7 @@ import { causalHeadGatingClaim } from './discovery/causal-head-gating.js';
 import { clusteringHeadsClaim } from './discovery/clustering-heads.js';
 import { eapIgClaim } from './discovery/eap-ig.js';
 import { relpClaim } from './discovery/relp.js';
+import { weightSparseTransformersClaim } from './discovery/weight-sparse-transformers.js';
 import { atlasClaim } from './probabilistic/atlas.js';
 import { compressionClaim } from './probabilistic/compression.js';
 import { sparsePcClaim } from './probabilistic/sparse-pc.js';
@@ -27,6 +28,7 @@ export const claims: readonly Claim[] = [
   relpClaim,
   causalHeadGatingClaim,
   clusteringHeadsClaim,
+  weightSparseTransformersClaim,
   stenClaim,
   sparsepropClaim,
   nervaClaim,

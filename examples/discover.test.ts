@@ -2,14 +2,12 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, expect, it } from 'vitest';
-import { build, root } from '../tests/command.js';
+import { expect, it } from 'vitest';
+import { root } from '../tests/command.js';
 
 const shared = process.env['FILIGREE_SHARED'] ?? join(root, '../shared');
 const model = [join(root, 'models/mix4'), join(shared, 'models/stories260K')].find(existsSync);
 if (!model) console.warn(`skipped: there is no model in models/ and none in ${shared}`);
-
-beforeAll(build, 300_000);
 
 it.skipIf(!model)('the example finds a circuit that carries most of the behaviour', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['examples/dist/discover.js', model!], { cwd: root });

@@ -2,10 +2,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, expect, it } from 'vitest';
-import { build, root } from '../tests/command.js';
-
-beforeAll(build, 300_000);
+import { expect, it } from 'vitest';
+import { root } from '../tests/command.js';
 
 it('a layout, an operator and a sparsifier are added in fewer than forty lines each, train, and fallbacks are counted', async () => {
   const text = readFileSync(join(root, 'examples/grouped-nm.ts'), 'utf8').split('\n');

@@ -1,9 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { beforeAll, expect, it } from 'vitest';
-import { build, root } from '../tests/command.js';
-
-beforeAll(build, 300_000);
+import { expect, it } from 'vitest';
+import { root } from '../tests/command.js';
 
 it('the example of RigL learns glyphs far above chance', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['examples/dist/rigl.js', '1000', '4'], { cwd: root });

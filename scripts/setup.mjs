@@ -47,6 +47,11 @@ export async function setUp() {
   console.log('Building…');
   const code = await node(['node_modules/typescript/bin/tsc', '-b']);
   if (code !== 0) fail('the build failed; see above.', code);
-  const page = await node(['node_modules/vite/bin/vite.js', 'build', 'packages/explorer']);
-  if (page !== 0) fail('the build of the page failed; see above.', page);
+  for (const [what, folder] of [
+    ['command', 'packages/cli'],
+    ['page', 'packages/explorer'],
+  ]) {
+    const built = await node(['node_modules/vite/bin/vite.js', 'build', folder, '--logLevel', 'warn']);
+    if (built !== 0) fail(`the build of the ${what} failed; see above.`, built);
+  }
 }

@@ -31,7 +31,7 @@ and measures how well those alone still choose the pronoun.
 `);
 const command = ['discover', model, '--task', 'pronoun', '--out', circuit, '--report', report];
 console.log(`filigree ${command.join(' ')}\n`);
-const code = await node(['packages/cli/dist/main.js', ...command]);
+const code = await node(['packages/cli/bundle/filigree.js', ...command]);
 if (code !== 0) process.exit(code);
 
 console.log(`

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, withFolder } from './command.js';
+import { describe, expect, it } from 'vitest';
+import { filigree, json, withFolder } from './command.js';
 
 const model = 'fixtures/tiny-llama';
 const pairs = 'fixtures/expected/tiny-llama-pairs.jsonl';
@@ -25,8 +25,6 @@ interface Unit {
   neuron?: number;
   score: number;
 }
-
-beforeAll(build, 300_000);
 
 describe('levels', () => {
   it.each([

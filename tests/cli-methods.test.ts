@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { readCircuit } from 'filigree';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, withFolder } from './command.js';
+import { describe, expect, it } from 'vitest';
+import { filigree, json, withFolder } from './command.js';
 
 const model = 'fixtures/tiny-llama';
 const pairs = 'fixtures/expected/tiny-llama-pairs.jsonl';
 const on = (...more: string[]): string[] => ['discover', model, '--task', pairs, '--quiet', ...more];
-
-beforeAll(build, 120_000);
 
 interface Discovered {
   method: string;

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, root } from './command.js';
+import { filigree, root } from './command.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'filigree-'));
 const at = (name: string): string => join(folder, name);
@@ -46,7 +46,6 @@ const pair = { clean_ids: [1, 2], corrupt_ids: [1, 3], answer_id: 4, wrong_id: 5
 const line = (change: object): string => JSON.stringify({ ...pair, ...change });
 
 beforeAll(async () => {
-  build();
   const weights = 'model.safetensors';
   spoilt('truncated', weights, (path) => truncateSync(path, 30_000));
   spoilt('stub', weights, (path) => truncateSync(path, 5));

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, readJson, root, start, withFolder } from './command.js';
+import { describe, expect, it } from 'vitest';
+import { filigree, json, readJson, root, start, withFolder } from './command.js';
 
 const model = 'fixtures/tiny-llama';
 const pairs = 'fixtures/expected/tiny-llama-pairs.jsonl';
@@ -31,7 +31,28 @@ interface Evaluation {
 const evaluationKeys =
   'clean corrupt empty ablation ranking sizes metric faithfulness completeness cpr cmd kept interval random'.split(' ');
 
-beforeAll(build, 300_000);
+describe('tokenizer', () => {
+  it('trains on texts, and refuses what it cannot do in one line', () =>
+    withFolder(async (folder) => {
+      const [text, out] = [join(folder, 'a.py'), join(folder, 'made')];
+      writeFileSync(text, 'def f(a):\n    a.add(1)\n    return [[a]]\n'.repeat(20));
+      expect(await json('tokenizer', folder, '--kind', 'programs', '--size', '270', '--out', out)).toMatchObject({
+        tokens: 270,
+      });
+      expect(readdirSync(out).sort()).toEqual(['tokenizer.json', 'tokenizer_config.json']);
+      const { model } = JSON.parse(readFileSync(join(out, 'tokenizer.json'), 'utf8'));
+      expect(model.vocab['.add']).toBeDefined();
+      for (const [args, said] of [
+        [['--recipe', 'mix4', '--size', '600'], /a recipe says its own/],
+        [[], /either text files and folders, or --recipe/],
+        [[join(folder, 'b.py')], /there is no such file/],
+      ] as const) {
+        const ran = await filigree('tokenizer', ...args, '--out', out);
+        expect([ran.code, ran.stderr.trim().split('\n').length]).toEqual([2, 1]);
+        expect(ran.stderr).toMatch(said);
+      }
+    }));
+});
 
 describe('discover', () => {
   it('writes the scores that an independent implementation has', () =>
@@ -214,6 +235,14 @@ describe('the other commands', () => {
       'agreement-noun-pp',
       'agreement-across-rc',
       'agreement-within-rc',
+      'single_double_quote',
+      'bracket_counting',
+      'set_or_string',
+      'set_or_string_fixedvarname',
+      'class_init',
+      'final_kwarg',
+      'with_as',
+      'with_open',
     ]);
     for (const { example } of tasks) expect(example.clean).not.toBe('');
   });

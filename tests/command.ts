@@ -1,16 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
-const main = join(root, 'packages/cli/dist/main.js');
-
-/** Builds what the tests run, so that they never judge an older command. */
-export function build(): void {
-  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { cwd: root, stdio: 'pipe' });
-}
+/** The command, as it is installed. */
+export const bundle = join(root, 'packages/cli/bundle/filigree.js');
 
 export interface Ended {
   readonly code: number | null;
@@ -20,7 +16,7 @@ export interface Ended {
 
 /** A command that runs; `ended` never rejects. */
 export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [main, ...args], { cwd: root, env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [bundle, ...args], { cwd: root, env: { ...process.env, ...env } });
   const ended = new Promise<Ended>((resolve) => {
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (data) => (stdout += data));

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, withFolder } from './command.js';
+import { describe, expect, it } from 'vitest';
+import { filigree, json, withFolder } from './command.js';
 
 const model = 'fixtures/tiny-llama';
 const pairs = 'fixtures/expected/tiny-llama-pairs.jsonl';
@@ -26,8 +26,6 @@ interface Comparison {
 const metricOf = async (circuit: string): Promise<number> =>
   (await json<{ metric: number[] }>('evaluate', model, '--task', pairs, '--circuit', circuit, '--random', '0'))
     .metric[0];
-
-beforeAll(build, 300_000);
 
 describe('convert and compare', () => {
   it(

@@ -1,13 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
-import { build, filigree, json, withFolder } from './command.js';
+import { expect, it } from 'vitest';
+import { filigree, json, withFolder } from './command.js';
 
 interface Curves {
   tasks: { task: string; cells: { method: string; faithfulness: number[]; cmd: number }[] }[];
 }
-
-beforeAll(build, 300_000);
 
 it('compares methods on a task, and goes on from what was measured', () =>
   withFolder(async (folder) => {

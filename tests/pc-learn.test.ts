@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, withFolder } from './command.js';
+import { describe, expect, it } from 'vitest';
+import { filigree, json, withFolder } from './command.js';
 
 /** Images of 3 x 3 cells: one of two patterns, every seventh cell turned. */
 const rows = Array.from({ length: 240 }, (_, i) =>
@@ -21,8 +21,6 @@ async function withFiles(use: (at: (name: string) => string) => Promise<void>): 
     await use(at);
   });
 }
-
-beforeAll(build, 300_000);
 
 interface Learned {
   train: number;

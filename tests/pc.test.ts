@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, root, withFolder } from './command.js';
+import { describe, expect, it } from 'vitest';
+import { filigree, json, root, withFolder } from './command.js';
 
 const shared = process.env.FILIGREE_SHARED ?? join(root, '../shared');
 const zoo = (name: string): string => join(shared, 'data/zoo', name);
@@ -36,8 +36,6 @@ async function withFiles(use: (at: (name: string) => string) => Promise<void>): 
     await use(at);
   });
 }
-
-beforeAll(build, 300_000);
 
 describe('pc', () => {
   it('answers as arithmetic on a small circuit does', () =>

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, root, withFolder } from './command.js';
+import { describe, expect, it } from 'vitest';
+import { filigree, json, root, withFolder } from './command.js';
 
 const model = 'fixtures/tiny-llama';
 const pairs = 'fixtures/expected/tiny-llama-pairs.jsonl';
@@ -36,8 +36,6 @@ interface Attended {
   uniform: Record<string, number>;
   heads: { head: string; scores: Record<string, number>; pattern: number[][] }[];
 }
-
-beforeAll(build, 300_000);
 
 const isPng = (path: string): boolean => readFileSync(path).subarray(1, 4).toString() === 'PNG';
 

@@ -1,9 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { build, filigree, json, start, withFolder } from './command.js';
-
-beforeAll(build, 300_000);
+import { describe, expect, it } from 'vitest';
+import { filigree, json, start, withFolder } from './command.js';
 
 const config = {
   data: { kind: 'glyphs', samples: 1200, side: 16 },

@@ -1,4 +1,4 @@
-import { tensor } from 'filigree';
+import { noGrad, scope, tensor } from 'filigree';
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
 import { fastest, line } from './tools.js';
 import { clouds, lossDifference, type TrainSettings, Twin } from './trajectory.js';
@@ -18,9 +18,9 @@ async function trajectory(density: number, steps: number, seed: number): Promise
 
 /** Seconds of a training step, bytes, and accuracy on new samples after some steps. */
 async function trained(density: number, masked: boolean, seed: number, options: MeasureOptions): Promise<Row> {
-  const [batch, steps] = [100, 60];
-  const twin = new Twin({ sizes: network, density, batch, steps, lr: 0.01, seed }, masked);
-  const { inputs, labels } = clouds(batch * 30, network[0], seed, 4);
+  const [batch, steps] = [100, 40];
+  const twin = new Twin({ sizes: network, density, batch, steps, lr: 0.1, seed }, masked);
+  const { inputs, labels } = clouds(batch * 30, network[0], seed);
   const part = (b: number) => ({
     x: tensor(inputs.subarray(b * batch * network[0], (b + 1) * batch * network[0]), [batch, network[0]]),
     y: labels.subarray(b * batch, (b + 1) * batch),
@@ -34,7 +34,7 @@ async function trained(density: number, masked: boolean, seed: number, options: 
   let right = 0;
   for (let b = 20; b < 30; b++) {
     const { x, y } = part(b);
-    const logits = twin.logits(x);
+    const logits = scope(() => noGrad(() => twin.logits(x)));
     const scores = await logits.data();
     y.forEach((label, p) => {
       const row = scores.subarray(10 * p, 10 * p + 10);

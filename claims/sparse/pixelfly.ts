@@ -1,11 +1,16 @@
-import { Layout, Random, Topology } from 'filigree';
+import { batchesOf, glyphs, Layout, Random, splitAt, Topology } from 'filigree';
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
+import { inPoints, paired } from '../training/common.js';
+import { layerTimes, mixerArms, mixerTimes, randomBlocks, trainMixer } from './pixelfly-mixer.js';
 import { type Arm, approximation, parts, side, type Target, target, targets } from './pixelfly-operators.js';
 import { layerErrors, line } from './tools.js';
 
 const pattern = 'the pattern and its layer';
 const order = 'product of residual factors against the flat sum, n 64, b 4';
 const operators = 'what is left of |W - T|^2 / |T|^2, 256 x 256, equal parameters';
+const mixer = 'Mixer 128 wide on glyphs-16, a quarter of the weights over channels';
+const mixerStep = 'forward and backward of the Mixer, batch 100';
+const layerStep = 'forward and backward of a layer 1024 x 1024, blocks of 16, stride 16, rank 32, batch 128';
 const both = 'flat butterfly and low rank';
 
 const butterfly = (rows: number, cols: number, b: number, k: number): Layout =>
@@ -78,17 +83,6 @@ function arms(seed: number): Record<string, Arm> {
   const rank = 2 * Math.floor((flat.size - wide.size) / (4 * side));
   const budget = wide.size + 2 * rank * side;
   const random = new Random(seed).fork('arms');
-  const someBlocks = () => {
-    const across = side / b;
-    const all = random.shuffle(Array.from({ length: across * across }, (_, k) => k)).slice(0, wide.size / (b * b));
-    const keys = all.flatMap((block) =>
-      Array.from(
-        { length: b * b },
-        (_, k) => (Math.floor(block / across) * b + Math.floor(k / b)) * side + (block % across) * b + (k % b),
-      ),
-    );
-    return new Layout(Topology.fromKeys(keys, side, side), { kind: 'block', r: b, c: b });
-  };
   const somePlaces = () => {
     const keys = random.shuffle(Array.from({ length: side * side }, (_, k) => k)).slice(0, budget);
     return new Layout(Topology.fromKeys(keys, side, side));
@@ -97,9 +91,28 @@ function arms(seed: number): Record<string, Arm> {
     [both]: { layout: wide, rank },
     'flat butterfly': { layout: flat, rank: 0 },
     'low rank': { rank: Math.round(budget / (2 * side)) },
-    'random blocks and low rank': { layout: someBlocks(), rank },
+    'random blocks and low rank': { layout: randomBlocks(side, side, b, wide.size / (b * b), random), rank },
     'random places': { layout: somePlaces(), rank: 0 },
   };
+}
+
+/** A small Mixer on glyphs, and what its batch and one layer take. */
+function mixerWorks(seed: number): ((options: MeasureOptions) => Promise<Row>)[] {
+  const split = splitAt(glyphs({ samples: 6000, side: 16, seed: 1 }), 4000);
+  const trainings = [seed, seed + 1, seed + 2].flatMap((s) =>
+    mixerArms.map((method) => async ({ signal }: MeasureOptions): Promise<Row> => {
+      const figures = await trainMixer(method, split, s, { epochs: 8, signal });
+      return { setting: mixer, method, baseline: method !== both, figures, seed: s };
+    }),
+  );
+  const times = (setting: string, of: () => Readonly<Record<string, number>>) => async (): Promise<Row> => ({
+    setting,
+    method: 'flat',
+    figures: Object.fromEntries(Object.entries(of()).map(([name, s]) => [`${name} (ms)`, 1000 * s])),
+    seed,
+  });
+  const [batch] = batchesOf(split.train).epoch({ epoch: 0, size: 100, random: new Random(seed) });
+  return [...trainings, times(mixerStep, () => mixerTimes(batch, seed)), times(layerStep, () => layerTimes(seed))];
 }
 
 async function measure(options: MeasureOptions): Promise<Row[]> {
@@ -134,6 +147,7 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
       }
     }
   }
+  if (size === 'full') works.push(...mixerWorks(seed).map((work) => () => work(options)));
   const stages = new Stages(options, works.length);
   const rows: Row[] = [];
   for (const work of works) rows.push(await stages.run(work));
@@ -173,6 +187,31 @@ function operatorChecks(rows: readonly Row[]): Check[] {
   ];
 }
 
+function mixerChecks(rows: readonly Row[]): Check[] {
+  const found: Check[] = [];
+  const apart = (a: string, b: string) => paired(rows, a, b, 'accuracy', mixer);
+  const [dense, blocks] = [apart(both, 'dense'), apart(both, 'random blocks and low rank')];
+  if (dense && blocks) {
+    found.push({
+      ok: dense.mean >= -0.007 && blocks.mean + blocks.half >= 0,
+      text: `${mixer}: ${both} less dense ${inPoints(dense)} (asked: -.7 or more), less random blocks ${inPoints(blocks)} (asked: not below 0 by more than its interval)`,
+    });
+  }
+  for (const [setting, product] of [
+    [mixerStep, false],
+    [layerStep, true],
+  ] as const) {
+    const f = rows.find((r) => r.setting === setting)?.figures;
+    if (!f) continue;
+    const [overDense, overProduct] = [f['dense (ms)'] / f['flat (ms)'], f['product (ms)'] / f['flat (ms)']];
+    found.push({
+      ok: overDense >= 2 && (!product || overProduct >= 3),
+      text: `${setting}: ${overDense.toFixed(2)}x over dense (asked: 2)${product ? `, ${overProduct.toFixed(2)}x over the product of its factors (asked: 3)` : ''}`,
+    });
+  }
+  return found;
+}
+
 /** Dao, Chen, Liang, Yang, Song, Rudra, Re 2022. */
 export const pixelflyClaim: Claim = {
   slug: 'pixelfly',
@@ -205,6 +244,7 @@ export const pixelflyClaim: Claim = {
         text: `the flat sum differs from the product in second order: slope ${f['slope'].toFixed(3)} (asked: 2 +- .1)`,
       })),
       ...operatorChecks(rows),
+      ...mixerChecks(rows),
     ]);
   },
 };

@@ -12,11 +12,13 @@ import {
   tensor,
 } from 'filigree';
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
+import { fineTuned } from './sten-block.js';
 import { fastestOf, layerErrors } from './tools.js';
 
 const products = 'a layer in every layout against the dense one';
 const energy = 'magnitude kept at 2:4 of a Gaussian 480 x 512, next to the best 2:4';
 const small = 'chunks of 1:2, 2:4 and 1:4, next to the best assignment';
+const block = 'a block of a transformer on source text, half of its weights, made sparse one by one';
 const speed = 'one product, batch 64, one thread';
 
 /** The best 2 of every 4, row by row. */
@@ -168,6 +170,18 @@ function speedRows(n: number, m: number, seed: number): Row[] {
   return times;
 }
 
+/** What a block of a transformer gets right after becoming sparse weight by weight. */
+async function blockRows(seed: number, steps: number, options: MeasureOptions): Promise<Row[]> {
+  const arms = await fineTuned(seed, { steps, signal: options.signal });
+  return Object.entries(arms).map(([method, figures]) => ({
+    setting: options.size === 'full' ? block : `${block}, short`,
+    method,
+    ...(method !== 'nmg' && { baseline: true }),
+    figures,
+    seed,
+  }));
+}
+
 async function measure(options: MeasureOptions): Promise<Row[]> {
   const { size, seed } = options;
   const groups = size === 'smoke' ? [4] : [1, 2, 4, 8];
@@ -178,7 +192,9 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
     () => [assignmentRow(seed)],
     ...groups.map((g) => () => [energyRow(g, rows, cols, seed)]),
   ];
+  if (size === 'quick') works.push(() => blockRows(seed, 60, options));
   if (size === 'full') {
+    for (const s of [seed, seed + 1, seed + 2]) works.push(() => blockRows(s, 600, options));
     for (const [n, m] of [
       [2, 4],
       [2, 6],
@@ -203,6 +219,25 @@ function speedChecks(rows: readonly Row[]): Check[] {
       text: `${setting}: n:m:g ${(dense / grouped).toFixed(2)}x over dense, csr ${(dense / csr).toFixed(2)}x (asked: n:m:g above 1)`,
     };
   });
+}
+
+function blockChecks(rows: readonly Row[]): Check[] {
+  const own = rows.filter((r) => r.setting.startsWith(block));
+  if (own.length === 0) return [];
+  const mean = (method: string, figure: string): number => {
+    const values = own.filter((r) => r.method === method).map((r) => r.figures[figure]);
+    return values.reduce((a, b) => a + b, 0) / values.length;
+  };
+  const fallbacks = own.reduce((sum, r) => sum + r.figures['fallbacks'], 0);
+  const [dense, free, grouped] = ['dense', 'unstructured', 'nmg'].map((m) => 100 * mean(m, 'accuracy'));
+  const equal = mean('nmg', 'density') === mean('unstructured', 'density');
+  const full = own.some((r) => r.setting === block);
+  return [
+    {
+      ok: fallbacks === 0 && equal && (!full || grouped >= free - 1),
+      text: `${block}: ${grouped.toFixed(2)} % of characters right with n:m:g, ${free.toFixed(2)} % with the larger half anywhere, ${dense.toFixed(2)} % dense, ${fallbacks} products run dense (asked: within a point, none)`,
+    },
+  ];
 }
 
 /** Ivanov, Dryden, Ben-Nun, Ashkboos, Hoefler 2023. */
@@ -254,6 +289,6 @@ export const stenClaim: Claim = {
         text: `grouped 2:4 keeps ${shares.map((f) => `${f['share'].toFixed(3)} (g ${f['g']})`).join(', ')} of what 2:4 keeps, each pattern g times (asked: .9 from g 4 on, rising)`,
       });
     }
-    return verdict([...checks, ...speedChecks(rows)]);
+    return verdict([...checks, ...blockChecks(rows), ...speedChecks(rows)]);
   },
 };

@@ -1,12 +1,14 @@
 import {
   batchesOf,
   bdwp,
+  Cnn,
   type CompareOptions,
   classAccuracy,
   cosine,
   dstEe,
   fanInTopologies,
   fit,
+  type LayerShape,
   Mlp,
   type MlpOptions,
   type Outcome,
@@ -27,6 +29,8 @@ import {
 /** What all arms of an experiment share. */
 export interface Budget {
   readonly hidden: readonly number[];
+  /** Convolutions instead, on square images of one channel. */
+  readonly convolutions?: { readonly channels: readonly number[]; readonly strides: readonly number[] };
   readonly epochs: number;
   readonly batch: number;
   readonly lr: number;
@@ -46,8 +50,8 @@ export type Spec =
       readonly kind: (typeof rewired)[number];
       readonly density: number;
       readonly allocator?: 'erk' | 'uniform' | 'balanced' | 'pyramidal';
-      /** SRigL without switching neurons off. */
-      readonly keepNeurons?: boolean;
+      /** Share of salient inputs below which SRigL switches a neuron off; by default the paper's 0.3 for convolutions; 0 never does. */
+      readonly ablation?: number;
     }
   | { readonly kind: (typeof projected)[number]; readonly n: number; readonly m: number };
 
@@ -55,7 +59,7 @@ export type Spec =
 export function specName(spec: Spec): string {
   if (spec.kind === 'dense') return 'dense';
   if ('n' in spec) return `${spec.kind} ${spec.n}:${spec.m}`;
-  const extra = [spec.allocator, spec.keepNeurons && 'all neurons'].filter(Boolean).join(' ');
+  const extra = [spec.allocator, spec.ablation !== undefined && `ablation ${spec.ablation}`].filter(Boolean).join(' ');
   return `${spec.kind} ${spec.density}${extra ? ` ${extra}` : ''}`;
 }
 
@@ -67,7 +71,7 @@ function rewirerOf(spec: Spec, { every }: Budget): Rewirer | undefined {
     case 'rigl':
       return rigl({ every });
     case 'srigl':
-      return srigl({ every, ablation: spec.keepNeurons ? 0 : 0.3 });
+      return srigl({ every, ablation: spec.ablation });
     case 'dst-ee':
       return dstEe({ every });
     default:
@@ -81,16 +85,31 @@ function projectionOf(spec: Spec, { pull }: Budget): MlpOptions['projection'] {
   return spec.kind === 'bdwp' ? bdwp({ ...spec, pull }) : undefined;
 }
 
-function supportsOf(spec: Spec, sizes: readonly number[], seed: number): Topology[] | undefined {
+function supportsOf(
+  spec: Spec,
+  sizes: readonly number[],
+  seed: number,
+  shapes?: readonly LayerShape[],
+): Topology[] | undefined {
   if (!('density' in spec)) return undefined;
+  if (shapes) return randomTopologies(shapes, spec.density, { seed, allocator: spec.allocator });
   const supports = spec.kind === 'srigl' ? fanInTopologies : randomTopologies;
   return supports(sizes, spec.density, { seed, allocator: spec.allocator });
 }
 
 /** A network of an arm before training. */
-export function modelOf(spec: Spec, split: Split, seed: number, budget: Budget): Mlp {
+export function modelOf(spec: Spec, split: Split, seed: number, budget: Budget): Mlp | Cnn {
+  const { convolutions } = budget;
+  const projection = projectionOf(spec, budget);
+  if (convolutions) {
+    const side = Math.sqrt(split.train.features);
+    const options = { ...convolutions, image: [side, side, 1] as const, outputs: split.train.classes, seed };
+    if (!('density' in spec)) return new Cnn({ ...options, projection });
+    const { shapes } = new Cnn(options);
+    return new Cnn({ ...options, topologies: supportsOf(spec, [], seed, shapes) });
+  }
   const sizes = [split.train.features, ...budget.hidden, split.train.classes];
-  return new Mlp({ sizes, seed, topologies: supportsOf(spec, sizes, seed), projection: projectionOf(spec, budget) });
+  return new Mlp({ sizes, seed, topologies: supportsOf(spec, sizes, seed), projection });
 }
 
 /** Trains one arm once: SGD with momentum and a cosine schedule; gives accuracy on unseen samples and what it cost. */
@@ -134,7 +153,7 @@ export async function trainArm(
 }
 
 /** Neurons without inputs, and layers whose other neurons differ in their number of inputs. */
-function fans(model: Mlp): { 'empty neurons': number; 'unequal fan-in': number } {
+function fans(model: Mlp | Cnn): { 'empty neurons': number; 'unequal fan-in': number } {
   const found = { 'empty neurons': 0, 'unequal fan-in': 0 };
   for (let l = 0; l < model.layers; l++) {
     const weight = model.weight(l);

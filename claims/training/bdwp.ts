@@ -6,19 +6,38 @@ import {
   bdwpWork,
   dataflows,
   Mlp,
+  matmul,
+  project,
+  projectedLinear,
   Random,
   scheduleDataflows,
   scope,
+  square,
   srSte,
+  sum,
   type Tensor,
+  tensor,
   valueAndGrad,
+  zeros,
 } from 'filigree';
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
+import { fastestOf } from '../sparse/tools.js';
 import type { Spec } from './arms.js';
-import { budgetFor, differenceCheck, figuresOf, glyphSplit, meanOf, seedsFrom, trainRows } from './common.js';
+import {
+  budgetFor,
+  convolutionsFor,
+  differenceCheck,
+  figuresOf,
+  glyphSplit,
+  meanOf,
+  seedsFrom,
+  trainRows,
+} from './common.js';
 import { simulate } from './systolic.js';
 
 const setting = 'glyphs-28, 512-512';
+const convSetting = 'glyphs-16, convolutions 16-32-64';
+const layerSetting = 'layer 1024 x 1024, batch 128';
 const patterns = [
   [2, 4],
   [2, 8],
@@ -123,6 +142,46 @@ function macShare(n: number, m: number): number {
   return macs ? (macs.forward + macs.input + macs.weights) / (3 * 64 * 32) : Number.NaN;
 }
 
+/** A training step of one layer and its forward pass, dense and projected both ways; selecting is part of both. */
+function timeRows(seed: number): Row[] {
+  const [side, batch] = [1024, 128];
+  const random = new Random(seed);
+  const x = tensor(random.normals(batch * side), [batch, side]);
+  const w = tensor(random.normals(side * side, 0.03), [side, side]);
+  const velocity = zeros([side, side]);
+  const p = project(w, { kind: 'nm', n: 2, m: 8 }, { backward: 'own' });
+  const update = { lr: 1e-9, momentum: 0.9, weightDecay: 0, nesterov: false };
+  const step = (forward: () => Tensor) => () =>
+    scope(() => {
+      const { gradients } = valueAndGrad(() => sum(square(forward())), [w, x]);
+      if (gradients[0]) w.device.sgd(w.view('sgd'), gradients[0].view('sgd'), velocity.view('sgd'), update);
+    });
+  const dense = () => matmul(x, w, { transposeB: true });
+  const sparse = () => {
+    p.update();
+    return projectedLinear(x, p);
+  };
+  const seconds = fastestOf({
+    dense: step(dense),
+    sparse: step(sparse),
+    denseForward: () => scope(() => void dense()),
+    sparseForward: () => scope(() => void projectedLinear(x, p)),
+    select: () => p.update(),
+  });
+  for (const t of [p, x, w, velocity]) t.dispose();
+  const row = (method: string, a: number, b: number, more: Row['figures'] = {}): Row => ({
+    setting: layerSetting,
+    method,
+    ...(method === 'dense' && { baseline: true }),
+    figures: { step: 1e6 * a, forward: 1e6 * b, ...more },
+    seed,
+  });
+  return [
+    row('dense', seconds.dense, seconds.denseForward),
+    row('2:8', seconds.sparse, seconds.sparseForward, { selecting: 1e6 * seconds.select }),
+  ];
+}
+
 async function measure(options: MeasureOptions): Promise<Row[]> {
   const { size, seed } = options;
   const seeds = seedsFrom(seed, size === 'full' ? 3 : 1);
@@ -131,12 +190,18 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
     ...patterns.flatMap(([n, m]) => (['sr-ste', 'bdwp'] as const).map((kind): Spec => ({ kind, n, m }))),
   ];
   const arms = size === 'smoke' ? specs.slice(0, 3) : specs;
-  const stages = new Stages(options, 1 + patterns.length + arms.length * seeds.length);
+  const convolved = size === 'full' ? specs.filter((s) => !('n' in s) || s.m === 8) : [];
+  const stages = new Stages(options, 2 + patterns.length + (arms.length + convolved.length) * seeds.length);
   const rows: Row[] = [await stages.run(async () => modelRow(seed, size === 'smoke' ? 10 : 50))];
   for (const [n, m] of patterns) rows.push(await stages.run(() => gradientRow(n, m, seed, options)));
   const hidden = size === 'smoke' ? [32, 32] : [512, 512];
   const name = size === 'full' ? setting : `${setting}, short`;
   rows.push(...(await trainRows(name, arms, glyphSplit(size), seeds, budgetFor(size, { hidden }), stages)));
+  if (size === 'full') {
+    const split = glyphSplit(size, 16);
+    rows.push(...(await trainRows(convSetting, convolved, split, seeds, convolutionsFor(size), stages)));
+    rows.push(...(await stages.run(async () => timeRows(seed))));
+  } else stages.skip(1);
   return rows;
 }
 
@@ -164,6 +229,17 @@ function checks(rows: readonly Row[]): Check[] {
   found.push(...differenceCheck(own, ['bdwp 2:8', 'dense'], { least: -0.015 }));
   for (const [n, m] of patterns)
     found.push(...differenceCheck(own, [`bdwp ${n}:${m}`, `sr-ste ${n}:${m}`], { least: -0.01 }));
+  const convolved = rows.filter((r) => r.setting === convSetting);
+  found.push(...differenceCheck(convolved, ['bdwp 2:8', 'dense'], { least: -0.015 }, convSetting));
+  found.push(...differenceCheck(convolved, ['bdwp 2:8', 'sr-ste 2:8'], { least: -0.01 }, convSetting));
+  const [dense, sparse] = ['dense', '2:8'].map((m) => rows.find((r) => r.setting === layerSetting && r.method === m));
+  if (dense && sparse) {
+    const gain = (figure: string): number => dense.figures[figure] / sparse.figures[figure];
+    found.push({
+      ok: gain('step') >= 1.4 && gain('forward') >= 2,
+      text: `${layerSetting}: a step at 2:8 ${gain('step').toFixed(2)}x, its forward pass ${gain('forward').toFixed(2)}x over our own dense (asked: 1.4, 2); selecting both ways takes ${((100 * (sparse.figures.selecting ?? 0)) / sparse.figures.step).toFixed(0)} % of the step`,
+    });
+  }
   return found;
 }
 

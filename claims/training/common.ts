@@ -15,6 +15,12 @@ export function budgetFor(size: MeasureOptions['size'], own: Partial<Budget> = {
   return { ...tableBudget, epochs, every: size === 'full' ? tableBudget.every : 10, ...own };
 }
 
+/** The same for three convolutions on glyphs of 16 x 16. */
+export function convolutionsFor(size: MeasureOptions['size']): Budget {
+  const convolutions = { channels: [16, 32, 64], strides: [2, 2, 1] };
+  return budgetFor(size, { convolutions, epochs: { smoke: 1, quick: 2, full: 6 }[size] });
+}
+
 /** Seeds of a claim: `count` from the given one on. */
 export const seedsFrom = (seed: number, count: number): number[] => Array.from({ length: count }, (_, k) => seed + k);
 

@@ -9,7 +9,9 @@ import {
   Mlp,
   mlpShapes,
   Random,
+  Rbm,
   randomTopology,
+  rbmBatches,
   rewiringCosine,
   SparseTensor,
   type Split,
@@ -17,11 +19,16 @@ import {
   set,
   setCounts,
   splitAt,
+  trainingCost,
+  turntable,
+  valuesOf,
 } from 'filigree';
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
 import { figuresOf, inPoints, meanOf, paired, seedsFrom } from './common.js';
 
 const accuracySetting = (epsilon: number): string => `glyphs-16, epsilon ${epsilon}`;
+const machineSetting = 'restricted Boltzmann machine 1024-200 on turning things';
+const scaleSetting = 'one epoch of a hidden layer of 100,000 neurons';
 const inputsSetting = 'glyphs-28 with 200 noise and 100 constant inputs';
 
 interface Training {
@@ -131,6 +138,67 @@ async function inputsRow(method: 'SET' | 'static', seed: number, options: Measur
   };
 }
 
+/** A machine of 200 hidden units on pictures of turning things: the error of what it gives back of unseen ones. */
+async function machineRow(method: 'SET' | 'static', seed: number, options: MeasureOptions): Promise<Row> {
+  const [objects, epochs] = { smoke: [3, 2], quick: [20, 10], full: [20, 120] }[options.size];
+  const { train, test } = splitAt(turntable({ objects, seed: 1 }), 48 * objects);
+  const hidden = 200;
+  const [count] = setCounts([{ out: hidden, in: train.features }], 10);
+  const topology = randomTopology(hidden, train.features, count, new Random(seed).fork('topology'));
+  const model = new Rbm({ topology, seed });
+  await fit(model, rbmBatches(train, { hidden }), {
+    optimiser: { kind: 'sgd', momentum: 0, weightDecay: 2e-7 },
+    lr: 0.1,
+    batch: 10,
+    epochs,
+    seed,
+    rewirer: method === 'SET' ? set({ zeta: 0.3, deviation: 0.05 }) : undefined,
+    signal: options.signal,
+  });
+  const error = await model.reconstructionError(test);
+  const weights = model.weight.layout.size;
+  model.dispose();
+  return {
+    setting: options.size === 'full' ? machineSetting : `${machineSetting}, short`,
+    method,
+    ...(method === 'static' && { baseline: true }),
+    figures: { error, weights },
+    seed,
+  };
+}
+
+/** One epoch of a hidden layer of 100,000 neurons; the memory is what the engine took from the host by the end of it. */
+async function scaleRow(seed: number, options: MeasureOptions): Promise<Row> {
+  const [neurons, batch] = [100_000, 20];
+  const data = glyphs({ samples: 2000, seed: 1 });
+  const sizes = [data.features, neurons, data.classes];
+  const shapes = mlpShapes(sizes);
+  const counts = setCounts(shapes, 4);
+  const topologies = shapes.map((s, l) => randomTopology(s.out, s.in, counts[l], new Random(seed).fork(`scale ${l}`)));
+  const model = new Mlp({ sizes, seed, topologies });
+  const { history } = await fit(model, batchesOf(data), {
+    optimiser: { kind: 'sgd', momentum: 0.9 },
+    lr: 0.005,
+    batch,
+    seed,
+    signal: options.signal,
+  });
+  const { size, bytes } = trainingCost(model);
+  const device = valuesOf(model.weight(0)).device;
+  model.dispose();
+  return {
+    setting: scaleSetting,
+    method: 'SET',
+    figures: {
+      weights: size,
+      'MiB of weights, momentum, gradients, indices': bytes / 2 ** 20,
+      'MiB of the engine': (device.memoryBytes ?? Number.NaN) / 2 ** 20,
+      loss: history[0].loss,
+    },
+    seed,
+  };
+}
+
 const epsilons = [8, 4] as const;
 
 async function measure(options: MeasureOptions): Promise<Row[]> {
@@ -138,11 +206,19 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
   const seeds = seedsFrom(seed, { smoke: 1, quick: 1, full: 5 }[size]);
   const shown = size === 'full' ? epsilons : epsilons.slice(0, 1);
   const inputSeeds = seeds.slice(0, 3);
-  const stages = new Stages(options, 3 * shown.length * seeds.length + 2 * inputSeeds.length);
+  const machineSeeds = seeds.slice(0, 2);
+  const arms = 3 * shown.length * seeds.length + 2 * (inputSeeds.length + machineSeeds.length);
+  const stages = new Stages(options, arms + 1);
   const rows: Row[] = [];
+  // First, while the engine's memory is what this training takes.
+  if (size === 'full') rows.push(await stages.run(() => scaleRow(seed, options)));
+  else stages.skip(1);
   for (const s of seeds) for (const epsilon of shown) rows.push(...(await accuracyRows(epsilon, s, options, stages)));
   for (const s of inputSeeds) {
     for (const method of ['SET', 'static'] as const) rows.push(await stages.run(() => inputsRow(method, s, options)));
+  }
+  for (const s of machineSeeds) {
+    for (const method of ['SET', 'static'] as const) rows.push(await stages.run(() => machineRow(method, s, options)));
   }
   return rows;
 }
@@ -175,7 +251,20 @@ function checks(rows: readonly Row[]): Check[] {
       text: `${figure}, over the most variable third of the pixels: ${ours.toFixed(2)} (asked: ${most}), static ${control.toFixed(2)}`,
     });
   }
-  const budgets = rows.filter((r) => r.method === 'SET' && 'weights' in r.figures);
+  const [ours, theirs] = ['SET', 'static'].map((m) => meanOf(figuresOf(rows, m, 'error', machineSetting)));
+  if (!Number.isNaN(ours) && !Number.isNaN(theirs)) {
+    found.push({
+      ok: ours <= 0.85 * theirs,
+      text: `${machineSetting}: error ${ours.toFixed(4)}, static ${theirs.toFixed(4)} (asked: .85 of it at most)`,
+    });
+  }
+  for (const { figures: f } of rows.filter((r) => r.setting === scaleSetting)) {
+    found.push({
+      ok: f['MiB of the engine'] <= 200 && f.loss < Math.log(20),
+      text: `${scaleSetting}: ${(f.weights / 1e6).toFixed(2)} million weights train in ${f['MiB of the engine'].toFixed(0)} MiB (asked: 200)`,
+    });
+  }
+  const budgets = rows.filter((r) => r.method === 'SET' && 'weights' in r.figures && r.setting !== scaleSetting);
   const others = rows.filter((r) => r.method === 'static' && 'weights' in r.figures);
   if (budgets.length > 0) {
     found.push({

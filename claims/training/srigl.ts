@@ -1,15 +1,29 @@
 import { type Check, type Claim, type MeasureOptions, type Row, Stages, verdict } from '../claim.js';
 import type { Spec } from './arms.js';
-import { budgetFor, differenceCheck, figuresOf, glyphSplit, meanOf, seedsFrom, trainRows } from './common.js';
+import {
+  budgetFor,
+  differenceCheck,
+  figuresOf,
+  glyphSplit,
+  inPoints,
+  meanOf,
+  paired,
+  seedsFrom,
+  trainRows,
+} from './common.js';
+import { tunedAblation } from './table.js';
 
 const setting = 'glyphs-28, 512-512';
-const measured = { smoke: [0.05], quick: [0.05, 0.01], full: [0.1, 0.05, 0.01] } as const;
+const measured = { smoke: [0.05], quick: [0.05, 0.01], full: [0.1, 0.05, 0.02, 0.01] } as const;
 const kinds = ['static', 'set', 'rigl', 'srigl'] as const;
 
 const specsAt = (density: number): Spec[] => [
   ...kinds.map((kind): Spec => ({ kind, density })),
-  { kind: 'srigl', density, keepNeurons: true },
+  { kind: 'srigl', density, ablation: tunedAblation },
+  { kind: 'srigl', density, ablation: 0 },
 ];
+
+const tuned = (density: number): string => `srigl ${density} ablation ${tunedAblation}`;
 
 async function measure(options: MeasureOptions): Promise<Row[]> {
   const { size, seed } = options;
@@ -26,13 +40,15 @@ function checks(rows: readonly Row[]): Check[] {
   const own = rows.filter((r) => r.setting === setting);
   const found: Check[] = [];
   for (const density of measured.full) {
-    found.push(...differenceCheck(own, [`srigl ${density}`, `rigl ${density}`], { least: -0.01 }));
+    found.push(...differenceCheck(own, [tuned(density), `rigl ${density}`], { least: -0.01 }));
+    const usual = paired(own, `srigl ${density}`, `rigl ${density}`);
+    if (usual) found.push({ ok: true, text: `with the paper's threshold of .3 it is ${inPoints(usual)}` });
   }
-  found.push(...differenceCheck(own, ['srigl 0.01', 'srigl 0.01 all neurons'], { least: 1e-9 }));
+  found.push(...differenceCheck(own, [tuned(0.01), 'srigl 0.01 ablation 0'], { least: 1e-9 }));
   const empty = measured.full
     .map((d) => ({
       rigl: figuresOf(own, `rigl ${d}`, 'empty neurons'),
-      srigl: figuresOf(own, `srigl ${d}`, 'empty neurons'),
+      srigl: figuresOf(own, tuned(d), 'empty neurons'),
     }))
     .filter(({ rigl, srigl }) => rigl.length > 0 && srigl.length > 0)
     .map(({ rigl, srigl }) => ({ rigl: meanOf(rigl), srigl: meanOf(srigl) }));

@@ -20,10 +20,20 @@ export const tableBudget: Budget = {
 
 export const tableSeeds = [0, 1, 2] as const;
 
+/** SRigL's threshold that was best on the seeds of the choice; see the page. */
+export const tunedAblation = 0.75;
+
+/** The columns of the table: how the arm of a density is called. */
+const columns: readonly { readonly kind: (typeof rewired)[number]; readonly ablation?: number }[] = [
+  ...rewired.map((kind) => ({ kind })),
+  { kind: 'srigl', ablation: tunedAblation },
+];
+const armAt = (column: (typeof columns)[number], density: number): string => specName({ ...column, density });
+
 /** All arms of the table. */
 export const tableSpecs: readonly Spec[] = [
   { kind: 'dense' },
-  ...densities.flatMap((density) => rewired.map((kind): Spec => ({ kind, density }))),
+  ...densities.flatMap((density) => columns.map((column): Spec => ({ ...column, density }))),
   ...patterns.flatMap(([n, m]) => projected.map((kind): Spec => ({ kind, n, m }))),
 ];
 
@@ -53,27 +63,32 @@ export function tableSection(title: string, c: Comparison): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const at = (d: number): string => `${Math.round(100 * (1 - d))} %`;
   const names = { static: 'static random', set: 'SET', rigl: 'RigL', srigl: 'SRigL', 'dst-ee': 'DST-EE' } as const;
+  const nameOf = ({ kind, ablation }: (typeof columns)[number]): string =>
+    ablation === undefined ? names[kind] : `${names[kind]} (${ablation})`;
   const others = { ste: 'STE', 'sr-ste': 'SR-STE', bdwp: 'BDWP' } as const;
+  const [fixed, set, rigl, srigl, dstEe, tuned] = columns;
   const against = [
-    ['set', 'static'],
-    ['rigl', 'static'],
-    ['srigl', 'static'],
-    ['dst-ee', 'static'],
-    ['srigl', 'rigl'],
-    ['dst-ee', 'rigl'],
+    [set, fixed],
+    [rigl, fixed],
+    [srigl, fixed],
+    [tuned, fixed],
+    [dstEe, fixed],
+    [srigl, rigl],
+    [tuned, rigl],
+    [dstEe, rigl],
   ] as const;
   return [
     `## ${title}`,
     `Dense: ${points(accuracy('dense'))} %. Accuracy on unseen samples in %:`,
     [
-      head(['sparsity', ...rewired.map((kind) => names[kind])]),
-      ...densities.map((d) => line([at(d), ...rewired.map((kind) => points(accuracy(`${kind} ${d}`)))])),
+      head(['sparsity', ...columns.map(nameOf)]),
+      ...densities.map((d) => line([at(d), ...columns.map((column) => points(accuracy(armAt(column, d))))])),
     ].join('\n'),
     'Paired differences in points:',
     [
-      head(['sparsity', ...against.map(([a, b]) => `${names[a]} - ${names[b]}`)]),
+      head(['sparsity', ...against.map(([a, b]) => `${nameOf(a)} - ${nameOf(b)}`)]),
       ...densities.map((d) =>
-        line([at(d), ...against.map(([a, b]) => signed(c.difference(`${a} ${d}`, `${b} ${d}`, 'accuracy')))]),
+        line([at(d), ...against.map(([a, b]) => signed(c.difference(armAt(a, d), armAt(b, d), 'accuracy')))]),
       ),
     ].join('\n'),
     'n of every m inputs, dense weights kept (the last layer dense):',
@@ -112,22 +127,30 @@ export function findings(c: Comparison): string[] {
   const difference = (a: string, b: string): Estimate => c.difference(a, b, 'accuracy');
   const sentence = (ok: boolean, text: string): string => `- ${ok ? 'As expected' : '**Not as expected**'}: ${text}`;
   const high = densities.filter((d) => d <= 0.05);
-  const dynamic = (['set', 'rigl', 'srigl', 'dst-ee'] as const).map((kind) => {
-    const parts = high.map((d) => ({ d, e: difference(`${kind} ${d}`, `static ${d}`) }));
+  const dynamic = columns.slice(1).map((column) => {
+    const parts = high.map((d) => ({ d, e: difference(armAt(column, d), `static ${d}`) }));
+    const kind = [column.kind, column.ablation !== undefined && `(${column.ablation})`].filter(Boolean).join(' ');
     const said = parts.map(({ d, e }) => `${signed(e)} at ${Math.round(100 * (1 - d))} %`).join(', ');
     return sentence(
       parts.every(({ e }) => e.mean > 0),
       `${kind} above static random from 95 % on: ${said}.`,
     );
   });
-  const near = densities.map((d) => ({ d, e: difference(`srigl ${d}`, `rigl ${d}`) }));
+  const near = columns
+    .filter(({ kind }) => kind === 'srigl')
+    .map((column) => {
+      const parts = densities.map((d) => ({ d, e: difference(armAt(column, d), `rigl ${d}`) }));
+      const said = parts.map(({ d, e }) => `${signed(e)} at ${Math.round(100 * (1 - d))} %`).join(', ');
+      const name = column.ablation === undefined ? 'SRigL' : `SRigL (${column.ablation})`;
+      return sentence(
+        parts.every(({ e }) => e.mean >= -0.01),
+        `${name} at most a point under RigL: ${said}.`,
+      );
+    });
   const pairs = patterns.map(([n, m]) => ({ p: `${n}:${m}`, e: difference(`sr-ste ${n}:${m}`, `ste ${n}:${m}`) }));
   return [
     ...dynamic,
-    sentence(
-      near.every(({ e }) => Math.abs(e.mean) <= 0.01),
-      `SRigL within a point of RigL: ${near.map(({ d, e }) => `${signed(e)} at ${Math.round(100 * (1 - d))} %`).join(', ')}.`,
-    ),
+    ...near,
     sentence(
       pairs.every(({ e }) => e.mean > 0),
       `SR-STE above STE: ${pairs.map(({ p, e }) => `${signed(e)} at ${p}`).join(', ')}.`,

@@ -19,7 +19,9 @@ import { addPatch } from './commands/patch.js';
 import { addPc } from './commands/pc.js';
 import { addPrune } from './commands/prune.js';
 import { addTasks } from './commands/tasks.js';
+import { addTokenizer } from './commands/tokenizer.js';
 import { addTrain } from './commands/train.js';
+import { addWeightSparse } from './commands/weight-sparse.js';
 import { explain } from './failure.js';
 import { onInterrupt } from './interrupt.js';
 import { type Run, Session } from './session.js';
@@ -66,7 +68,9 @@ filigree <command> --help says more. Exit codes: 0 done, 1 internal error, 2 wro
     addPc,
     addPrune,
     addTasks,
+    addTokenizer,
     addTrain,
+    addWeightSparse,
   ];
   for (const add of commands) add(command, run);
   return command;

@@ -3,8 +3,10 @@ export { type CircuitSvgOptions, circuitSvg, edgeName, strongestFirst } from './
 export { colorNames, colorVariables, divergingColor, type Theme } from './colors.js';
 export { type Curve, type CurveSvgOptions, curveSvg } from './curve-svg.js';
 export { type CurvesSvgOptions, curvesSvg, type NamedCurve } from './curves-svg.js';
+export { type FrontierPoint, type FrontierSvgOptions, frontierSvg } from './frontier-svg.js';
 export { type AxisLabel, type HeatMap, type HeatMapSvgOptions, heatMapStyle, heatMapSvg } from './heat-map-svg.js';
 export { type Layout, type LayoutOptions, layout, type PlacedEdge, type PlacedNode } from './layout.js';
+export { pageTheme } from './page-theme.js';
 export { type PlainLayoutOptions, plainLayout } from './plain-layout.js';
 export { report } from './report.js';
 export type { ReportExample, ReportFigure, ReportInput } from './report-data.js';

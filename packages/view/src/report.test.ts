@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasChromium, noChromium, startChromium } from '../../../tests/chromium.js';
 import { strongestFirst } from './circuit-svg.js';
 import { report } from './report.js';
 import type { ReportInput } from './report-data.js';
@@ -128,11 +128,9 @@ describe('report', () => {
   });
 });
 
-const program = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const there = existsSync(program);
-if (!there) console.log(`report in a browser: skipped, no Chromium at ${program} (set CHROMIUM to its path)`);
+if (!hasChromium) console.log(`report in a browser: skipped, ${noChromium}`);
 
-describe.skipIf(!there)('report in a browser', () => {
+describe.skipIf(!hasChromium)('report in a browser', () => {
   let browser: Browser;
   let server: Server;
   let origin: string;
@@ -145,18 +143,7 @@ describe.skipIf(!there)('report in a browser', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    browser = await chromium.launch({
-      executablePath: program,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await startChromium();
   });
 
   afterAll(async () => {

@@ -1,6 +1,5 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   type ClaimResult,
   type ClaimStore,
@@ -18,6 +17,7 @@ import { openModelFiles, startEngine, writeFileAtomic } from 'filigree/node';
 import { allowRelaxedSimd } from '../engine.js';
 import { addTalkOptions, choice, type TalkOptions, wholeNumber } from '../options.js';
 import { packers } from '../packers.js';
+import { root } from '../root.js';
 import type { Run, Session } from '../session.js';
 
 interface Options extends TalkOptions {
@@ -31,9 +31,6 @@ interface AllOptions extends Options {
   again?: boolean;
   page: string;
 }
-
-/** The project's folder, where its own models are. */
-const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 function addOptions(command: Command): Command {
   return addTalkOptions(

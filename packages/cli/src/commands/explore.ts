@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { InputError } from 'filigree';
 import { listItems } from '../explore/items.js';
-import { serveExplorer } from '../explore/server.js';
 import { addTalkOptions, type TalkOptions, wholeNumber } from '../options.js';
+import { root } from '../root.js';
 import type { Run, Session } from '../session.js';
 import { count } from '../table.js';
 
@@ -14,7 +14,7 @@ interface ExploreOptions extends TalkOptions {
 }
 
 /** The model that comes with the project, for the examples of the page. */
-const shippedModel = fileURLToPath(new URL('../../../../models/mix4', import.meta.url));
+const shippedModel = join(root, 'models/mix4');
 
 export function addExplore(program: Command, run: Run): void {
   const command = program
@@ -44,6 +44,8 @@ computes in the browser; no request leaves the machine. Ctrl-C ends.`,
 async function explore(paths: readonly string[], options: ExploreOptions, session: Session): Promise<void> {
   const roots = await rootsOf(paths);
   const { items } = await listItems(roots);
+  // Here, not above: every other command starts without the parts of a server.
+  const { serveExplorer } = await import('../explore/server.js');
   const served = await serveExplorer(roots, { port: options.port, isolated: options.isolation });
   if (session.json) session.print({ url: served.url, items: items.length });
   else session.say(`${count(items.length)} things to look at, at ${served.url} (only on this machine). Ctrl-C ends.`);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { tasks } from 'filigree';
+import { allTasks } from 'filigree';
 import { addTalkOptions, type TalkOptions } from '../options.js';
 import type { Run, Session } from '../session.js';
 
@@ -12,7 +12,7 @@ export function addTasks(program: Command, run: Run): void {
 }
 
 function list(session: Session): void {
-  const known = tasks.map((task) => {
+  const known = allTasks.map((task) => {
     const { name, description, metric, oneSided = false } = task;
     return { name, description, metric, oneSided, example: task.texts({ seed: 0, part: 'discovery' }).next().value };
   });

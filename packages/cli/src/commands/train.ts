@@ -5,6 +5,7 @@ import {
   findRecipe,
   InputError,
   type Pair,
+  programTasks,
   recipes,
   type Task,
   type TrainedModel,
@@ -101,7 +102,8 @@ async function trainRecipe(name: string, options: Options, session: Session): Pr
   );
   const seconds = Math.round((performance.now() - started) / 1000);
   const right: Record<string, number> = {};
-  for (const task of tasks) {
+  // Models of prose are asked about prose, those of programs about programs.
+  for (const task of recipe.text.programs ? programTasks : tasks) {
     const pairs = pairsThatFit(task, trained);
     if (pairs) right[task.name] = await accuracy(trained.model, pairs, task);
   }

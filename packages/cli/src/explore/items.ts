@@ -1,24 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
+import type { Item } from '@filigree/explorer/items.js';
 import { readCircuitFile } from 'filigree';
-
-/** Something that the page can open. */
-export interface Item {
-  /** The path as the user would write it, with `/` between parts; it is also the address. */
-  readonly id: string;
-  readonly kind: 'model' | 'circuit' | 'distribution' | 'run';
-  readonly name: string;
-  /** Bytes. */
-  readonly size: number;
-  /** When it was made, ISO date: as the file says, else when it was last written. */
-  readonly made: string;
-  /** What it is, for the list: of a circuit its task, method, size and faithfulness, of a model its shape … */
-  readonly facts: Readonly<Record<string, string | number | null>>;
-  /** The files of a model. */
-  readonly files?: readonly { readonly path: string; readonly size: number }[];
-  /** The item's vtree, beside a .psdd or .sdd. */
-  readonly vtree?: string;
-}
 
 /** What was found, and where the addresses lead. */
 export interface Listing {
@@ -32,7 +15,7 @@ const deepest = 5;
 const mostEntries = 20_000;
 const largest = 64 * 2 ** 20;
 const skipped = new Set(['node_modules', 'dist', 'coverage', '__pycache__']);
-const distributions = ['.psdd', '.sdd', '.jpc', '.nnf'];
+const distributions = ['.psdd', '.sdd', '.jpc', '.nnf', '.fpc'];
 
 /** Looks through files and folders for what the page can open, in the order of their names. */
 export async function listItems(roots: readonly string[]): Promise<Listing> {

@@ -68,6 +68,7 @@ async function load(key: string, name: string, source: Ask<'openModel'>['source'
     context,
     parameters,
     edges: graph.edges,
+    nodes: graph.sources.length,
     hasTokenizer: tokenizer !== undefined,
     threads,
   };

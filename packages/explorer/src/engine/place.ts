@@ -11,17 +11,20 @@ const routedEdges = 6000;
 const routedNodes = 600;
 
 /** Places a circuit's nodes and its strongest edges, kept ones first among equals. */
-export function place({ circuit, most, byPosition }: Ask<'place'>): Got<'place'> {
+export function place({ circuit, most, byPosition, aspect }: Ask<'place'>): Got<'place'> {
   const { edges } = circuit;
   const ranked = strongestFirst(circuit);
   const chosen = ranked.slice(0, most);
   // What the circuit keeps is drawn whatever its rank.
   for (const e of ranked.slice(most)) if (edges.kept[e] && edges.kept.length < 4 * most) chosen.push(e);
+  // The viewers of attribution graphs name ends `Output "x"` and `Emb: "x"`; where they stand says as much.
+  const label = circuit.nodes.label.map((text) => text.replace(/^(Output|Emb:) (?=")/, ''));
+  const named = { ...circuit, nodes: { ...circuit.nodes, label } };
   const positional = byPosition && circuit.nodes.position.some((position) => position !== null);
   const plain = positional || chosen.length > routedEdges || circuit.nodes.id.length > routedNodes;
   const plan = plain
-    ? plainLayout(circuit, { edges: chosen, byPosition: positional })
-    : layout(circuit, { edges: chosen });
+    ? plainLayout(named, { edges: chosen, byPosition: positional })
+    : layout(named, { edges: chosen, nodeGap: aspect === undefined ? undefined : gapFor(circuit, chosen, aspect) });
   const points = new Float32Array(chosen.length * samples * 2);
   plan.edges.forEach(({ path }, i) => {
     sample(path, points.subarray(i * samples * 2, (i + 1) * samples * 2));
@@ -44,6 +47,19 @@ export function place({ circuit, most, byPosition }: Ask<'place'>): Got<'place'>
     paths: plan.edges.slice(0, exact).map(({ path }) => path),
     ...(positional ? { columns: columnsOf(circuit, plan) } : {}),
   };
+}
+
+/** Height of a row with the gap above it, and width of a box, about. */
+const [rowHeight, boxWidth] = [66, 48];
+
+/** The gap between the nodes of a row at which the drawing of the edges is about `aspect` times as wide as high; undefined: the usual. */
+function gapFor({ nodes, edges }: Circuit, chosen: readonly number[], aspect: number): number | undefined {
+  const touched = new Set(chosen.flatMap((e) => [edges.source[e], edges.target[e]]));
+  const rows = new Map<number, number>();
+  for (const n of touched) rows.set(nodes.layer[n], (rows.get(nodes.layer[n]) ?? 0) + 1);
+  const widest = Math.max(1, ...rows.values());
+  const gap = Math.min(96, (aspect * rowHeight * rows.size) / widest - boxWidth);
+  return gap > 36 ? gap : undefined;
 }
 
 /** Points along a path of M, C and V commands, evenly by piece. */

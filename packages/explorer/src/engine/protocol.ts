@@ -19,6 +19,8 @@ export interface ModelFacts {
   readonly context: number;
   readonly parameters: number;
   readonly edges: number;
+  /** What writes into the residual stream: embeddings, heads and MLPs. */
+  readonly nodes: number;
   readonly hasTokenizer: boolean;
   /** Threads that the engine works with: 1 where the page is not isolated. */
   readonly threads: number;
@@ -110,7 +112,23 @@ export const discoveryMethods = [
 ] as const;
 export type DiscoveryMethod = (typeof discoveryMethods)[number];
 
+/** Methods that also score nodes and neurons. */
+export const nodeDiscoveryMethods: readonly DiscoveryMethod[] = [
+  'eap-ig',
+  'eap',
+  'relp',
+  'eap-ig-activations',
+  'clean-corrupted',
+  'exact',
+  'random',
+];
+
+/** What circuits are made of. */
+export const unitLevels = ['edge', 'node', 'neuron'] as const;
+export type UnitLevel = (typeof unitLevels)[number];
+
 export interface Discovery {
+  readonly level: UnitLevel;
   readonly method: DiscoveryMethod;
   readonly task: string;
   readonly pairs: number;
@@ -118,7 +136,7 @@ export interface Discovery {
   readonly ablation: AblationName;
   readonly steps: number;
   readonly rule: IntegrationRule;
-  /** Edges to keep; 0: the fewest of the usual sizes that are 0.85 faithful. */
+  /** Units to keep; 0: the fewest of the usual sizes that are 0.85 faithful. */
   readonly size: number;
   readonly tau: number;
   readonly seed: number;
@@ -127,8 +145,10 @@ export interface Discovery {
 /** A distribution that was opened: what can be asked of it. */
 export interface DistributionFacts {
   readonly key: string;
-  /** Names of the variables, where the file has a comment `c variables a, b, …` for each of them. */
+  /** Names of the variables, where the file has them: a .jpc in a comment `c variables a, b, …`. */
   readonly names: string[] | null;
+  /** Words that stand for the values of each variable, null where these are numbers; null where the file has none. */
+  readonly words: (string[] | null)[] | null;
   /** Number of values of each variable, 0 where it is real. */
   readonly states: number[];
   readonly units: number;
@@ -185,15 +205,18 @@ export interface Calls {
   /** Logits at the last position. */
   logits: [{ model: string; ids?: number[]; text?: string }, { ids: number[]; logits: Float32Array }];
   texts: [{ model: string; task: string; count: number; part: 'discovery' | 'evaluation'; seed: number }, TextPair[]];
-  /** Makes a circuit known by `key`, to be asked about; gives the edges of the model that the file does not list. */
-  useCircuit: [{ model: string; key: string; circuit: Circuit }, { missing: number }];
+  /**
+   * Makes a circuit known by `key`, to be asked about. `kept` of later calls has a place for each unit: each edge, or, where nodes or
+   * neurons are the units, those of node n at `first[n] .. first[n + 1]`.
+   */
+  useCircuit: [{ model: string; key: string; circuit: Circuit; level: UnitLevel; first: Int32Array }, null];
   answers: [{ circuit: string; kept: Uint8Array; pair: TextPair; ablation: AblationName }, Answers];
   judge: [{ circuit: string; kept: Uint8Array; question: Question }, Judged];
   curve: [{ circuit: string; question: Question; ranking: 'abs' | 'signed' }, CurveData];
   inspect: [{ circuit: string; node: string; pair: TextPair; question: Question }, NodeFacts];
   discover: [{ model: string; discovery: Discovery }, Circuit];
   compare: [{ first: Circuit; second: Circuit }, CircuitComparison];
-  readFile: [{ key: string; name: string; text: string; vtree?: { name: string; text: string } }, OpenedFile];
+  readFile: [{ key: string; name: string; content: Blob; vtree?: { name: string; text: string } }, OpenedFile];
   askDistribution: [{ key: string; evidence: [number, number][]; samples: number; seed: number }, DistributionAnswer];
   write: [
     {
@@ -205,7 +228,8 @@ export interface Calls {
     },
     string,
   ];
-  place: [{ circuit: Circuit; most: number; byPosition: boolean }, Placed];
+  /** `aspect`: width by height that the drawing is wanted in. */
+  place: [{ circuit: Circuit; most: number; byPosition: boolean; aspect?: number }, Placed];
 }
 
 export type CallName = keyof Calls;

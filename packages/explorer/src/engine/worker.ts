@@ -1,13 +1,16 @@
 import { InputError, MemoryError } from 'filigree';
 import 'filigree/browser';
-import { answers, curve, judge, useCircuit } from './ask.js';
+import { answers } from './answers.js';
+import { curve } from './curve.js';
 import { discover } from './discover.js';
 import { askDistribution } from './distribution.js';
 import { compare, readFile, write } from './files.js';
 import { inspect } from './inspect.js';
+import { judge } from './judge.js';
 import { logits, openModel, texts } from './models.js';
 import { place } from './place.js';
 import type { Ask, CallName, FromWorker, Got, ProgressState, ToWorker } from './protocol.js';
+import { useCircuit } from './used.js';
 
 /** What a call may use while it works. */
 export interface Working {

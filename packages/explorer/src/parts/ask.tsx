@@ -1,7 +1,9 @@
 import { memo } from 'react';
 import type { Answer, Said } from '../engine/protocol.js';
-import { ablationNames, metricNames, setPair, taskOf } from '../state/open.js';
+import { taskOf } from '../state/model.js';
+import { ablationNames, metricNames, setPair } from '../state/params.js';
 import { type Open, sameFields, setOpen } from '../state/store.js';
+import { unitWord } from '../state/units.js';
 import { count, decimal, figure, percent, visible } from './figures.js';
 
 /** Ask again: prompts, ablation and metric; what the model says whole, as the circuit, and on the other prompt. */
@@ -130,7 +132,7 @@ export function Verdict({ open }: { readonly open: Open }): React.JSX.Element | 
     <div className="verdict">
       <div className="settings">
         <label>
-          <span>Cut edges carry</span>
+          <span>What is cut carries</span>
           <select
             value={open.ablation}
             onChange={(event) => setOpen({ ablation: event.target.value as Open['ablation'] })}
@@ -168,9 +170,9 @@ export function Verdict({ open }: { readonly open: Open }): React.JSX.Element | 
         <>
           <Scale low={judged.empty} high={judged.clean} at={judged.circuit} />
           <p className="note">
-            {figure(judged.circuit)} as this circuit, {figure(judged.clean)} whole, {figure(judged.empty)} with all
-            edges cut; {count(judged.pairs)} {judged.pairs === 1 ? 'pair' : 'pairs'}, {figure(judged.milliseconds, 2)}{' '}
-            ms
+            {figure(judged.circuit)} as this circuit, {figure(judged.clean)} whole, {figure(judged.empty)} with all{' '}
+            {unitWord(open.units)} cut; {count(judged.pairs)} {judged.pairs === 1 ? 'pair' : 'pairs'},{' '}
+            {figure(judged.milliseconds, 2)} ms
           </p>
         </>
       ) : null}

@@ -1,6 +1,6 @@
 import { memo } from 'react';
-import { curvesOf, readItem } from '../state/open.js';
-import { type Open, sameFields, setOpen, useStore } from '../state/store.js';
+import { addCurves } from '../state/open.js';
+import { type Open, sameFields, useStore } from '../state/store.js';
 import { placeHash } from '../state/url.js';
 
 /** Leads to the comparison with another circuit, or adds its curve to the plot. */
@@ -8,13 +8,6 @@ export const CompareWith = memo(function CompareWith({ open }: { readonly open: 
   const items = useStore((state) => state.items);
   const others = items.filter((item) => item.kind === 'circuit' && item.id !== open.id);
   if (others.length === 0) return null;
-  const addCurve = async (id: string): Promise<void> => {
-    const file = await readItem(id);
-    if (file.what !== 'circuit') return;
-    const [curve] = curvesOf(file.circuit, others.find((item) => item.id === id)?.name ?? id);
-    if (curve)
-      setOpen((now) => ({ curves: [...now.curves.filter(({ name }) => name !== curve.name), curve] }), open.id);
-  };
   return (
     <section className="panel compare-with">
       <h2>Beside another</h2>
@@ -38,7 +31,7 @@ export const CompareWith = memo(function CompareWith({ open }: { readonly open: 
         </label>
         <label>
           <span>Add its curve to the plot</span>
-          <select value="" onChange={(event) => event.target.value && void addCurve(event.target.value)}>
+          <select value="" onChange={(event) => event.target.value && void addCurves([event.target.value])}>
             <option value="">choose a circuit</option>
             {others.map(({ id, name }) => (
               <option key={id} value={id}>

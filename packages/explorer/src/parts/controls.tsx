@@ -1,6 +1,8 @@
 import { useMemo, useRef } from 'react';
+import { edit, keptUnits, redo, undo } from '../state/edits.js';
 import { placeOpen } from '../state/open.js';
-import { countKept, edit, keptEdges, type Open, redo, setOpen, topSize, undo } from '../state/store.js';
+import { type Open, setOpen } from '../state/store.js';
+import { countOnes, topSize, unitWord } from '../state/units.js';
 import { count, figure } from './figures.js';
 
 /** A slider's place 0..1000 for a size, logarithmic, so that small circuits have room. */
@@ -13,16 +15,14 @@ export function setSize(size: number | null, merge = false): void {
   edit((edits) => (edits.size === size ? edits : { ...edits, size }), merge);
 }
 
-/** Size and threshold, which move together, since edges come in rank order. */
+/** Size and threshold, which move together, since units come in rank order. */
 export function Sliders({ open }: { readonly open: Open }): React.JSX.Element {
-  const { circuit, ranked, edits } = open;
+  const { circuit, units, edits } = open;
+  const { ranked, scores } = units;
   const most = ranked.length;
-  const kept = useMemo(() => countKept(keptEdges({ circuit, ranked, edits })), [circuit, ranked, edits]);
+  const kept = useMemo(() => countOnes(keptUnits({ circuit, units, edits })), [circuit, units, edits]);
   const size = edits.size ?? kept;
-  const sizes = useMemo(
-    () => Float64Array.from(ranked, (e) => Math.abs(circuit.edges.score[e] ?? 0)),
-    [ranked, circuit],
-  );
+  const sizes = useMemo(() => Float64Array.from(ranked, (unit) => Math.abs(scores[unit]) || 0), [ranked, scores]);
   const threshold = size > 0 ? sizes[Math.min(size, most) - 1] : sizes[0];
   const sliding = useRef(false);
   const move = (next: number): void => {
@@ -45,14 +45,14 @@ export function Sliders({ open }: { readonly open: Open }): React.JSX.Element {
     while (n < most && sizes[n] >= least * (1 - 1e-12)) n++;
     return n;
   };
-  const top = useMemo(() => topSize(circuit, ranked), [circuit, ranked]);
+  const top = useMemo(() => topSize(units), [units]);
   const asInFile = edits.on.size + edits.off.size === 0 && (edits.size === null || edits.size === top);
   const byHand = edits.on.size + edits.off.size;
   return (
     <div className="sliders">
       <label>
         <span className="what">
-          Size <b>{count(kept)}</b> of {count(most)} edges
+          Size <b>{count(kept)}</b> of {count(most)} {unitWord(units, most)}
         </span>
         <input
           id="size"
@@ -61,10 +61,10 @@ export function Sliders({ open }: { readonly open: Open }): React.JSX.Element {
           max={1000}
           step={1}
           value={Math.round(toSlide(size, most))}
-          aria-valuetext={`${count(kept)} edges`}
+          aria-valuetext={`${count(kept)} ${unitWord(units, kept)}`}
           onChange={(event) => move(fromSlide(Number(event.target.value), most))}
           onKeyDown={(event) => {
-            // One edge at a time, which a logarithmic slider would not give.
+            // One unit at a time, which a logarithmic slider would not give.
             const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[
               event.key
             ];
@@ -87,7 +87,7 @@ export function Sliders({ open }: { readonly open: Open }): React.JSX.Element {
           max={1000}
           step={1}
           value={Math.min(1000, Math.max(0, thresholdSlide))}
-          aria-valuetext={`edges of at least ${figure(threshold)}`}
+          aria-valuetext={`${unitWord(units)} of at least ${figure(threshold)}`}
           onChange={(event) => move(atLeast(Number(event.target.value)))}
           onPointerUp={rest}
           onBlur={rest}
@@ -114,7 +114,7 @@ export function Sliders({ open }: { readonly open: Open }): React.JSX.Element {
               type="checkbox"
               checked={open.byPosition}
               onChange={(event) => {
-                setOpen({ byPosition: event.target.checked, placed: null });
+                setOpen({ byPosition: event.target.checked, placed: null, camera: '' });
                 void placeOpen();
               }}
             />

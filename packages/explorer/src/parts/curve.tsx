@@ -6,10 +6,12 @@ import { count, decimal } from './figures.js';
 
 interface CurvePlotProps {
   readonly curves: readonly NamedCurve[];
-  /** The number of edges now, and its faithfulness where it was measured. */
+  /** The number of units now, and its faithfulness where it was measured. */
   readonly marker?: number;
   readonly measured?: number | null;
   readonly most: number;
+  /** What is counted; edges unless given. */
+  readonly unit?: string;
   /** Sets the size where the plot is clicked. */
   readonly onSize?: (size: number) => void;
 }
@@ -17,7 +19,14 @@ interface CurvePlotProps {
 const margin = { top: 14, right: 14, bottom: 40, left: 40 };
 
 /** Faithfulness against size on a logarithmic axis, several curves with their intervals; a marker moves with the size. */
-export function CurvePlot({ curves, marker, measured, most, onSize }: CurvePlotProps): React.JSX.Element {
+export function CurvePlot({
+  curves,
+  marker,
+  measured,
+  most,
+  unit = 'edges',
+  onSize,
+}: CurvePlotProps): React.JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(360);
   useEffect(() => {
@@ -49,7 +58,7 @@ export function CurvePlot({ curves, marker, measured, most, onSize }: CurvePlotP
         width={width}
         height={height}
         role="img"
-        aria-label="Faithfulness against number of edges"
+        aria-label={`Faithfulness against number of ${unit}`}
         onClick={onSize ? (event) => pick(event.clientX) : undefined}
         style={onSize ? { cursor: 'ew-resize' } : undefined}
       >
@@ -58,6 +67,7 @@ export function CurvePlot({ curves, marker, measured, most, onSize }: CurvePlotP
           width={width}
           height={height}
           most={most}
+          unit={unit}
           low={Math.min(low, own ?? low)}
           high={Math.max(high, own ?? high)}
         />
@@ -106,8 +116,9 @@ function scales({ width, height, most, low, high }: Frame) {
 /** All but the marker, which moves while these stay. */
 const Lines = memo(function Lines({
   curves,
+  unit,
   ...frame
-}: Frame & { readonly curves: readonly NamedCurve[] }): React.JSX.Element {
+}: Frame & { readonly curves: readonly NamedCurve[]; readonly unit: string }): React.JSX.Element {
   const { width, height } = frame;
   const { x, y } = scales(frame);
   const random = curves.find(({ data }) => data.random);
@@ -156,7 +167,7 @@ const Lines = memo(function Lines({
           </text>
         ))}
       <text x={(margin.left + width - margin.right) / 2} y={height - 5} textAnchor="middle">
-        edges
+        {unit}
       </text>
       {random ? <path className="line random" d={draw(points(random.data, random.data.random)) ?? ''} /> : null}
       {curves.map((curve, i) => (
@@ -165,7 +176,7 @@ const Lines = memo(function Lines({
           <path className="line" d={draw(points(curve.data, curve.data.faithfulness)) ?? ''} />
           {points(curve.data, curve.data.faithfulness).map(([size, value]) => (
             <circle key={size} className="point" cx={x(size)} cy={y(value)} r={3}>
-              <title>{`${count(size)} edges: ${decimal(value)} (${curve.name})`}</title>
+              <title>{`${count(size)} ${unit}: ${decimal(value)} (${curve.name})`}</title>
             </circle>
           ))}
         </g>

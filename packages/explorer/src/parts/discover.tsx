@@ -1,9 +1,18 @@
-import { memo, useState } from 'react';
+import { memo } from 'react';
 import { engine } from '../engine/client.js';
-import { type Discovery, type DiscoveryMethod, discoveryMethods } from '../engine/protocol.js';
+import {
+  type Discovery,
+  type DiscoveryMethod,
+  discoveryMethods,
+  nodeDiscoveryMethods,
+  unitLevels,
+} from '../engine/protocol.js';
 import { questionOf } from '../state/live.js';
-import { ablationNames, addCircuit, messageOf, taskNames, taskOf } from '../state/open.js';
+import { taskNames, taskOf } from '../state/model.js';
+import { ablationNames } from '../state/params.js';
+import { addCircuit, messageOf } from '../state/read.js';
 import { type Open, sameFields, setOpen, setState, useStore } from '../state/store.js';
+import { unitWord } from '../state/units.js';
 import { circuitHash, placeHash } from '../state/url.js';
 
 /** Runs something long in the worker, with progress that is seen and can be cancelled. */
@@ -42,35 +51,74 @@ const words: Readonly<Record<DiscoveryMethod, string>> = {
   random: 'random scores (control)',
 };
 
+/** How a circuit is to be found, as the panel and the address have it. */
+interface Recipe {
+  readonly level: Discovery['level'];
+  readonly method: DiscoveryMethod;
+  readonly task: string;
+  readonly pairs: number;
+  readonly size: number;
+  readonly ablation: Open['ablation'];
+}
+
+const usual = ({ units, circuit }: Pick<Open, 'units' | 'circuit'>): Recipe => ({
+  level: units.level,
+  method: 'relp',
+  task: taskOf({ circuit }) ?? 'pronoun',
+  pairs: 20,
+  size: 0,
+  ablation: 'patch',
+});
+
+const recipeText = ({ level, method, task, pairs, size, ablation }: Recipe): string =>
+  [level, method, task, pairs, size, ablation].join('.');
+
+function recipeOf(open: Pick<Open, 'units' | 'circuit' | 'find'>): Recipe {
+  const [level, method, task, pairs, size, ablation] = open.find.split('.');
+  const base = usual(open);
+  const number = (text: string | undefined, other: number): number =>
+    text !== undefined && /^\d{1,7}$/.test(text) ? Number(text) : other;
+  return {
+    level: unitLevels.find((known) => known === level) ?? base.level,
+    method: discoveryMethods.find((known) => known === method) ?? base.method,
+    task: taskNames.find((known) => known === task) ?? base.task,
+    pairs: Math.max(1, Math.min(400, number(pairs, base.pairs))),
+    size: number(size, base.size),
+    ablation: ablationNames.find((known) => known === ablation) ?? base.ablation,
+  };
+}
+
 /** Finds the circuit anew with another method, in the page. */
 export const DiscoverPanel = memo(
   function DiscoverPanel({ open }: { readonly open: Open }): React.JSX.Element | null {
     const job = useStore((state) => state.job);
-    const [method, setMethod] = useState<DiscoveryMethod>('relp');
-    const [task, setTask] = useState<string>(taskOf(open) ?? 'pronoun');
-    const [pairs, setPairs] = useState(20);
-    const [size, setSize] = useState(0);
-    const [ablation, setAblation] = useState<Open['ablation']>('patch');
     const { model } = open;
     if (!model?.hasTokenizer) return null;
+    const recipe = recipeOf(open);
+    const { level, method, task, pairs, size, ablation } = recipe;
+    const methods = level === 'edge' ? discoveryMethods : nodeDiscoveryMethods;
+    const most = { edge: model.edges, node: model.nodes, neuron: model.nodes * model.width }[level];
+    const change = (to: Partial<Recipe>): void => {
+      const next = { ...recipe, ...to };
+      const known = next.level === 'edge' || nodeDiscoveryMethods.includes(next.method);
+      const text = recipeText(known ? next : { ...next, method: 'relp' });
+      setOpen({ find: text === recipeText(usual(open)) ? '' : text }, open.id);
+    };
     const find = async (): Promise<void> => {
       const discovery: Discovery = {
-        method,
-        task,
-        pairs,
+        ...recipe,
+        size: Math.min(size, most),
         metric: 'logit-diff',
-        ablation,
         steps: 5,
         rule: 'right',
-        size,
         tau: 0.01,
         seed: 0,
       };
-      const circuit = await runJob(`finding ${task} by ${words[method]}`, (options) =>
+      const circuit = await runJob(`finding the ${level}s of ${task} by ${words[method]}`, (options) =>
         engine.call('discover', { model: model.key, discovery }, options),
       );
       if (!circuit) return;
-      const id = addCircuit(circuit, `${task} by ${method}`);
+      const id = addCircuit(circuit, `${task} by ${method}${level === 'edge' ? '' : `, ${level}s`}`);
       setState({ notice: `Found: ${id.slice(5)}. It is in the list of circuits, and open beside this one.` });
       const same = task === open.circuit.provenance.task;
       window.location.hash = same ? placeHash({ view: 'compare', ids: [open.id, id], params: {} }) : circuitHash(id);
@@ -91,9 +139,19 @@ export const DiscoverPanel = memo(
         </p>
         <div className="settings">
           <label>
+            <span>Circuit of</span>
+            <select value={level} onChange={(event) => change({ level: event.target.value as Recipe['level'] })}>
+              {unitLevels.map((name) => (
+                <option key={name} value={name}>
+                  {unitWord({ level: name })}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label>
             <span>Method</span>
-            <select value={method} onChange={(event) => setMethod(event.target.value as DiscoveryMethod)}>
-              {discoveryMethods.map((name) => (
+            <select value={method} onChange={(event) => change({ method: event.target.value as DiscoveryMethod })}>
+              {methods.map((name) => (
                 <option key={name} value={name}>
                   {words[name]}
                 </option>
@@ -102,7 +160,7 @@ export const DiscoverPanel = memo(
           </label>
           <label>
             <span>Task</span>
-            <select value={task} onChange={(event) => setTask(event.target.value)}>
+            <select value={task} onChange={(event) => change({ task: event.target.value })}>
               {taskNames.map((name) => (
                 <option key={name}>{name}</option>
               ))}
@@ -115,22 +173,26 @@ export const DiscoverPanel = memo(
               min={1}
               max={400}
               value={pairs}
-              onChange={(event) => setPairs(Math.max(1, Math.min(400, Number(event.target.value) || 1)))}
+              onChange={(event) =>
+                change({ pairs: Math.max(1, Math.min(400, Math.round(Number(event.target.value)) || 1)) })
+              }
             />
           </label>
           <label>
-            <span>Edges (0: fewest that are 0.85 faithful)</span>
+            <span>Size (0: fewest that are 0.85 faithful)</span>
             <input
               type="number"
               min={0}
-              max={model.edges}
+              max={most}
               value={size}
-              onChange={(event) => setSize(Math.max(0, Math.min(model.edges, Number(event.target.value) || 0)))}
+              onChange={(event) =>
+                change({ size: Math.max(0, Math.min(most, Math.round(Number(event.target.value)) || 0)) })
+              }
             />
           </label>
           <label>
-            <span>Cut edges carry</span>
-            <select value={ablation} onChange={(event) => setAblation(event.target.value as Open['ablation'])}>
+            <span>What is cut carries</span>
+            <select value={ablation} onChange={(event) => change({ ablation: event.target.value as Open['ablation'] })}>
               {ablationNames.map((name) => (
                 <option key={name}>{name}</option>
               ))}
@@ -148,5 +210,5 @@ export const DiscoverPanel = memo(
       </section>
     );
   },
-  sameFields('id', 'model', 'metric', 'ablation', 'pairs', 'pair'),
+  sameFields('id', 'model', 'metric', 'ablation', 'pairs', 'pair', 'find'),
 );

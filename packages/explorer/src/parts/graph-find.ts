@@ -42,6 +42,18 @@ export function edgeText(circuit: Circuit, e: number, rankOf: Int32Array): strin
   return `${edgeLabel(circuit, e)}: ${score === null ? 'not scored' : figure(score)} \u00b7 rank ${rankOf[e] + 1}`;
 }
 
+/** A node with its kind and what it scores, and how many lines it has. */
+export function nodeText({ nodes, edges }: Circuit, n: number): string {
+  const count = (ends: readonly number[]): number => ends.reduce((sum, end) => sum + Number(end === n), 0);
+  const parts = [
+    nodes.kind[n],
+    nodes.score[n] === null ? '' : figure(nodes.score[n]),
+    nodes.position[n] === null ? '' : `position ${nodes.position[n]}`,
+    `${count(edges.source)} edges out, ${count(edges.target)} in`,
+  ];
+  return `${nodes.label[n]}: ${parts.filter(Boolean).join(' \u00b7 ')}`;
+}
+
 /** The node in the direction of an arrow key: the nearest of the row, or of the rows above or below. */
 export function neighbour({ nodes }: Placed, from: number, key: string): number | undefined {
   const own = nodes.find(({ index }) => index === from);

@@ -15,25 +15,26 @@ interface NodesProps {
   readonly found: ReadonlySet<number> | undefined;
   readonly groups: ReadonlyMap<number, string> | undefined;
   readonly pinned: ReadonlySet<number> | undefined;
+  readonly tones: Float64Array | undefined;
 }
 
 /** Nodes. What is active changes with every step of a slider, so it is written to the elements without rendering them anew. */
 export function Nodes({ active, ...rest }: NodesProps): React.JSX.Element {
   const group = useRef<SVGGElement>(null);
-  const { boxes, node, found, groups, pinned, circuit } = rest;
+  const { boxes, node, found, groups, pinned, tones, circuit } = rest;
   const before = useRef<{ active: Uint8Array | null; elements: Element[][] }>({ active: null, elements: [] });
   // What is rendered anew has to be marked anew, hence all of these.
   useLayoutEffect(() => {
-    void [node, found, groups, pinned, circuit];
+    void [node, found, groups, pinned, tones, circuit];
     const children = group.current?.firstElementChild?.children;
     if (!children) return;
     before.current = {
       active: null,
       elements: boxes.map((_, i) => [children[i], ...children[i].querySelectorAll('.port')]),
     };
-  }, [boxes, node, found, groups, pinned, circuit]);
+  }, [boxes, node, found, groups, pinned, tones, circuit]);
   useLayoutEffect(() => {
-    void [node, found, groups, pinned, circuit];
+    void [node, found, groups, pinned, tones, circuit];
     const { active: was, elements } = before.current;
     boxes.forEach(({ index }, i) => {
       elements[i]?.forEach((element, slot) => {
@@ -42,7 +43,7 @@ export function Nodes({ active, ...rest }: NodesProps): React.JSX.Element {
       });
     });
     before.current.active = active;
-  }, [active, boxes, node, found, groups, pinned, circuit]);
+  }, [active, boxes, node, found, groups, pinned, tones, circuit]);
   return (
     <g ref={group}>
       <Boxes {...rest} />
@@ -57,6 +58,7 @@ const Boxes = memo(function Boxes({
   found,
   groups,
   pinned,
+  tones,
 }: Omit<NodesProps, 'active'>): React.JSX.Element {
   const { nodes } = circuit;
   const simple = boxes.length > mostNodes;
@@ -68,11 +70,19 @@ const Boxes = memo(function Boxes({
         // The inputs of a distribution are many; those of a model are one bar.
         const end = circuit.kind !== 'probabilistic' && (kind === 'input' || kind === 'logits') ? ' end' : '';
         const classes = `node kind-${kind.replace(/\W+/g, '-')}${end}${index === node ? ' chosen' : ''}${found?.has(index) ? ' found' : ''}`;
+        const tone = tones?.[index] ?? 0;
+        const style = tones
+          ? ({
+              '--tone': `${Math.round(Math.abs(tone) * 60)}%`,
+              '--hue': tone < 0 ? 'var(--score-negative)' : 'var(--score-positive)',
+            } as React.CSSProperties)
+          : undefined;
         if (simple) {
           return (
             <rect
               key={index}
-              className={`${classes} box`}
+              className={`${classes} box${tones ? ' toned' : ''}`}
+              style={style}
               data-node={index}
               x={x - width / 2}
               y={y - height / 2}
@@ -89,7 +99,8 @@ const Boxes = memo(function Boxes({
           // biome-ignore lint/a11y/useSemanticElements: SVG has no button
           <g
             key={index}
-            className={classes}
+            className={tones ? `${classes} toned` : classes}
+            style={style}
             data-node={index}
             transform={`translate(${x} ${y})`}
             role="button"
@@ -120,10 +131,17 @@ const Boxes = memo(function Boxes({
 });
 
 /** Names of the positions under a drawing whose second axis they are. */
-export function Columns({ placed }: { readonly placed: Placed }): React.JSX.Element | null {
+export function Columns({
+  placed,
+  zoom,
+}: {
+  readonly placed: Placed;
+  readonly zoom: number;
+}): React.JSX.Element | null {
   if (!placed.columns) return null;
+  // They stay readable where the drawing is made small.
   return (
-    <g className="columns">
+    <g className="columns" style={{ fontSize: 11 / Math.min(1, Math.max(0.4, zoom)) }}>
       {placed.columns.map(({ x, text }) => (
         <text key={x} x={x} y={placed.height - 4}>
           {text.trim() || '\u2423'}

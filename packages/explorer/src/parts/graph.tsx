@@ -2,20 +2,11 @@ import { colorNames } from '@filigree/view';
 import type { Circuit } from 'filigree';
 import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Placed } from '../engine/protocol.js';
-import { edgeAt, edgeText, neighbour } from './graph-find.js';
+import { useCamera } from './camera.js';
+import { edgeAt, edgeText, neighbour, nodeText } from './graph-find.js';
 import { Lines } from './graph-lines.js';
 import { Columns, Nodes, slots } from './graph-nodes.js';
-import {
-  canvasPainter,
-  crowdOf,
-  faint,
-  glPainter,
-  hidden,
-  hot,
-  type LinePainter,
-  plain,
-  type ViewTransform,
-} from './lines-gl.js';
+import { canvasPainter, crowdOf, faint, glPainter, hidden, hot, type LinePainter, plain } from './lines-gl.js';
 
 /** More visible edges than this are drawn on a canvas. */
 const mostSvg = 1000;
@@ -36,23 +27,34 @@ export interface GraphProps {
   readonly pinned?: ReadonlySet<number>;
   /** What an edge's line says on hover; its name, score and rank unless given. */
   readonly tell?: (edge: number) => string;
+  /** What a node says on hover; its name, kind and score unless given. */
+  readonly tellNode?: (node: number) => string;
+  /** Per node -1..1: how strongly it is coloured, and as what. */
+  readonly tones?: Float64Array;
+  /** Where the drawing is to be, and who is told where the reader moves it; see `useCamera`. */
+  readonly camera?: string;
+  readonly onCamera?: (camera: string) => void;
   readonly label: string;
   readonly theme: 'light' | 'dark';
 }
 
 /** A layered circuit: crisp lines that can be hovered, boxes that can be focused; pan by dragging, zoom by wheel, pinch or buttons. */
 export function Graph(props: GraphProps): React.JSX.Element {
-  const { circuit, placed, kept, rankOf, node, onNode, signs, found, groups, pinned, tell, label, theme } = props;
+  const { circuit, placed, kept, rankOf, node, onNode, signs, found, groups, pinned, tones, label, theme } = props;
+  const { tell, tellNode, camera = '', onCamera } = props;
   const frame = useRef<HTMLDivElement>(null);
   const scene = useRef<SVGGElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const painter = useRef<LinePainter>(undefined);
-  const size = useRef({ width: 0, height: 0 });
-  const view = useRef<ViewTransform>({ k: 1, x: 0, y: 0 });
-  const [zoom, setZoom] = useState(1);
+  const paintRef = useRef((): void => undefined);
   const [tip, setTip] = useState<{ x: number; y: number; text: string } | null>(null);
-  const over = useRef(-1);
+  /** What the tip speaks of: an edge of the drawing, -1 for nothing, -2 - n for node n. */
+  const said = useRef(-1);
   const waiting = useRef(0);
+  const ask = useCallback(() => {
+    if (waiting.current === 0) waiting.current = requestAnimationFrame(() => paintRef.current());
+  }, []);
+  const { view, size, zoom, fit, zoomBy, panBy } = useCamera({ frame, placed, camera, onCamera, ask });
 
   const { order, points, samples } = placed;
   const edgeSign = useCallback(
@@ -114,20 +116,8 @@ export function Graph(props: GraphProps): React.JSX.Element {
       size.current.width,
       size.current.height,
     );
-  }, [states, few, shown]);
-  const paintRef = useRef(paint);
+  }, [states, few, shown, view, size]);
   paintRef.current = paint;
-  const ask = useCallback(() => {
-    if (waiting.current === 0) waiting.current = requestAnimationFrame(() => paintRef.current());
-  }, []);
-
-  const fit = useCallback(() => {
-    const { width, height } = size.current;
-    const k = Math.max(0.02, Math.min(1.15, width / placed.width, height / placed.height));
-    view.current = { k, x: (width - placed.width * k) / 2, y: (height - placed.height * k) / 2 };
-    setZoom(k);
-    ask();
-  }, [placed, ask]);
 
   // The painter is made once and when it is first needed; lines are given to it strongest last, so that they lie on top.
   const given = useRef<unknown>(undefined);
@@ -156,44 +146,17 @@ export function Graph(props: GraphProps): React.JSX.Element {
       const parts = getComputedStyle(probe).color.match(/[\d.]+/g) ?? [];
       return [0, 1, 2].map((i) => Number(parts[i] ?? 0) / 255);
     };
-    probe.dataset.theme = theme;
+    probe.style.colorScheme = theme;
     painter.current?.setColors({
       negative: color(colorNames.negative),
       neutral: color(colorNames.neutral),
       positive: color(colorNames.positive),
     });
     probe.style.color = '';
+    probe.style.colorScheme = '';
     ask();
   }, [few, theme, ask]);
   useEffect(() => ask(), [paint, ask]);
-  useEffect(() => {
-    const element = frame.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => {
-      const { clientWidth: width, clientHeight: height } = element;
-      if (width === size.current.width && height === size.current.height) return;
-      size.current = { width, height };
-      fit();
-    });
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [fit]);
-  useEffect(() => {
-    const { clientWidth: width = 0, clientHeight: height = 0 } = frame.current ?? {};
-    size.current = { width, height };
-    fit();
-  }, [fit]);
-
-  const zoomBy = useCallback(
-    (factor: number, x = size.current.width / 2, y = size.current.height / 2) => {
-      const { k, x: left, y: top } = view.current;
-      const next = Math.min(8, Math.max(0.02, k * factor));
-      view.current = { k: next, x: x - ((x - left) * next) / k, y: y - ((y - top) * next) / k };
-      setZoom(next);
-      ask();
-    },
-    [ask],
-  );
   useEffect(() => {
     const element = frame.current;
     if (!element) return;
@@ -209,14 +172,24 @@ export function Graph(props: GraphProps): React.JSX.Element {
   }, [zoomBy]);
 
   const drag = useRef<{ x: number; y: number; moved: boolean } | null>(null);
-  const sayAt = (x: number, y: number): void => {
-    const edge = edgeAt(placed, states, view.current, x, y);
-    if (edge === over.current) {
-      if (edge >= 0) setTip((now) => now && { ...now, x, y });
+  /** Says what lies at a point of the frame: the node under the pointer, else the nearest line. */
+  const sayAt = (x: number, y: number, over: Element | null): void => {
+    const box = over?.closest('[data-node]')?.getAttribute('data-node');
+    const own = box ? -2 - Number(box) : edgeAt(placed, states, view.current, x, y);
+    if (own === said.current) {
+      if (own !== -1) setTip((now) => now && { ...now, x, y });
       return;
     }
-    over.current = edge;
-    setTip(edge < 0 ? null : { x, y, text: tell?.(order[edge]) ?? edgeText(circuit, order[edge], rankOf) });
+    said.current = own;
+    if (own === -1) {
+      setTip(null);
+      return;
+    }
+    const text =
+      own < -1
+        ? (tellNode?.(-2 - own) ?? nodeText(circuit, -2 - own))
+        : (tell?.(order[own]) ?? edgeText(circuit, order[own], rankOf));
+    setTip({ x, y, text });
   };
   const onPointerDown = (event: PointerEvent): void => {
     if (event.button !== 0) return;
@@ -227,16 +200,16 @@ export function Graph(props: GraphProps): React.JSX.Element {
     if (!box) return;
     const { current } = drag;
     if (!current) {
-      if (event.pointerType === 'mouse') sayAt(event.clientX - box.left, event.clientY - box.top);
+      if (event.pointerType === 'mouse')
+        sayAt(event.clientX - box.left, event.clientY - box.top, event.target as Element);
       return;
     }
     const [dx, dy] = [event.clientX - current.x, event.clientY - current.y];
     if (!current.moved && Math.hypot(dx, dy) < 4) return;
     if (!current.moved) frame.current?.setPointerCapture(event.pointerId);
     drag.current = { x: event.clientX, y: event.clientY, moved: true };
-    view.current = { ...view.current, x: view.current.x + dx, y: view.current.y + dy };
+    panBy(dx, dy);
     setTip(null);
-    ask();
   };
   const onPointerUp = (event: PointerEvent): void => {
     const wasDrag = drag.current?.moved;
@@ -252,8 +225,8 @@ export function Graph(props: GraphProps): React.JSX.Element {
       const hit = placed.nodes.find((n) => Math.abs(n.x - px) <= n.width / 2 && Math.abs(n.y - py) <= n.height / 2);
       if (hit) onNode(hit.index);
       else {
-        sayAt(event.clientX - box.left, event.clientY - box.top);
-        if (node !== null && over.current < 0) onNode(null);
+        sayAt(event.clientX - box.left, event.clientY - box.top, null);
+        if (node !== null && said.current < 0) onNode(null);
       }
     }
   };
@@ -261,6 +234,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
     if (event.key === 'Escape' && node !== null) onNode(null);
     if (event.key === '+' || event.key === '=') zoomBy(1.25);
     if (event.key === '-') zoomBy(0.8);
+    if (event.key === '0') fit();
     const target = (event.target as Element).closest('[data-node]');
     if (!target) return;
     const own = Number(target.getAttribute('data-node'));
@@ -283,7 +257,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
       onPointerMove={onPointerMove}
       onPointerUp={onPointerUp}
       onPointerLeave={() => {
-        over.current = -1;
+        said.current = -1;
         setTip(null);
       }}
       onKeyDown={onKeyDown}
@@ -298,7 +272,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
         style={{ '--edge-opacity': few ? crowdOf(shown).opacity : 0.8 } as React.CSSProperties}
       >
         <g ref={scene}>
-          <Columns placed={placed} />
+          <Columns placed={placed} zoom={zoom} />
           <Lines placed={placed} states={states} widths={widths} signOf={edgeSign} on={few} />
           <Nodes
             circuit={circuit}
@@ -308,11 +282,15 @@ export function Graph(props: GraphProps): React.JSX.Element {
             found={found}
             groups={groups}
             pinned={pinned}
+            tones={tones}
           />
         </g>
       </svg>
       {tip ? (
-        <div className="tip" style={{ left: tip.x, top: tip.y }}>
+        <div
+          className={tip.y < 70 ? 'tip below' : 'tip'}
+          style={{ left: Math.max(90, Math.min(size.current.width - 90, tip.x)), top: tip.y }}
+        >
           {tip.text}
         </div>
       ) : null}
@@ -323,7 +301,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
         <button type="button" onClick={() => zoomBy(0.8)} aria-label="Zoom out" title="Zoom out (-)">
           {'\u2212'}
         </button>
-        <button type="button" onClick={fit} title="Show all">
+        <button type="button" onClick={fit} title="Show all (0)">
           {Math.round(zoom * 100)} %
         </button>
       </div>

@@ -1,8 +1,9 @@
 import { useEffect, useMemo, useState } from 'react';
 import { desk } from '../engine/client.js';
 import type { Placed } from '../engine/protocol.js';
+import { edit } from '../state/edits.js';
 import { summary } from '../state/groups.js';
-import { edit, type Open, setOpen } from '../state/store.js';
+import { type Open, setOpen } from '../state/store.js';
 import { Graph } from './graph.js';
 
 /** The groups and pinned nodes, drawn as a circuit of their own. */

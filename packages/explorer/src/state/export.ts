@@ -1,7 +1,9 @@
-import { circuitSvg } from '@filigree/view';
+import { circuitSvg, strongestFirst } from '@filigree/view';
 import { desk } from '../engine/client.js';
-import { currentCircuit, messageOf } from './open.js';
-import { getState, keptEdges, type Open, setState } from './store.js';
+import { keptEdges } from './edits.js';
+import { messageOf } from './read.js';
+import { currentCircuit } from './save.js';
+import { getState, type Open, seenTheme, setState } from './store.js';
 
 export type ExportFormat = 'svg' | 'png' | 'circuit' | 'graph' | 'mib' | 'dot';
 
@@ -57,7 +59,7 @@ async function contentOf(open: Open, format: ExportFormat): Promise<Blob> {
 
 function drawingOf(open: Open): string {
   const kept = keptEdges(open);
-  const edges = Array.from(open.ranked)
+  const edges = strongestFirst(open.circuit)
     .filter((e) => kept[e])
     .slice(0, mostDrawn);
   if (edges.length === 0) throw new Error('No edge is on, so there is nothing to draw.');
@@ -66,7 +68,7 @@ function drawingOf(open: Open): string {
 
 const pictureScale = 2;
 
-/** An SVG as a PNG on the page's own paper. */
+/** An SVG as a PNG on paper. */
 async function picture(svg: string): Promise<Blob> {
   const url = URL.createObjectURL(new Blob([svg], { type: 'image/svg+xml' }));
   try {
@@ -77,7 +79,8 @@ async function picture(svg: string): Promise<Blob> {
     canvas.width = image.naturalWidth * pictureScale;
     canvas.height = image.naturalHeight * pictureScale;
     const context = canvas.getContext('2d') as CanvasRenderingContext2D;
-    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--paper') || '#fff';
+    // A drawing that is an image follows the system's theme, whatever the page's is.
+    context.fillStyle = seenTheme('auto') === 'dark' ? '#14171b' : '#fff';
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve, reject) => {

@@ -1,8 +1,12 @@
 import { engine } from '../engine/client.js';
 import type { Question } from '../engine/protocol.js';
-import { circuitParams, messageOf, openCircuit, taskOf } from './open.js';
-import { getState, keptEdges, type Open, type State, setOpen, setState, useStore } from './store.js';
-import { parsePlace, placeHash } from './url.js';
+import { keptUnits } from './edits.js';
+import { taskOf } from './model.js';
+import { openCircuit } from './open.js';
+import { circuitParams } from './params.js';
+import { messageOf } from './read.js';
+import { changeParams, getState, type Open, type State, setOpen, setParams, setState, useStore } from './store.js';
+import { parsePlace } from './url.js';
 
 /** The question about the open circuit: fresh pairs of its task, or the prompts that are typed. */
 export function questionOf(open: Open, count = open.pairs): Question {
@@ -59,7 +63,7 @@ export function startLive(): void {
       try {
         const answers = await engine.call(
           'answers',
-          { circuit: id, kept: keptEdges(open), pair, ablation },
+          { circuit: id, kept: keptUnits(open), pair, ablation },
           { signal },
         );
         setOpen({ answers, answersError: '' }, id);
@@ -82,7 +86,7 @@ export function startLive(): void {
       try {
         const judged = await engine.call(
           'judge',
-          { circuit: id, kept: keptEdges(open), question: questionOf(open) },
+          { circuit: id, kept: keptUnits(open), question: questionOf(open) },
           { signal },
         );
         setOpen({ judged, judgedFor: open.edits, judgedError: '' }, id);
@@ -119,7 +123,10 @@ export function startLive(): void {
   whenever(
     ({ open, place }) =>
       open && place.view === 'circuit'
-        ? [open.id, open.edits, open.node, open.pair, open.ablation, open.metric, open.pairs, open.byPosition]
+        ? [
+            ...[open.id, open.edits, open.node, open.pair, open.ablation, open.metric, open.pairs],
+            ...[open.byPosition, open.all, open.camera, open.search, open.added, open.find],
+          ]
         : null,
     400,
     async (signal) => {
@@ -130,17 +137,18 @@ export function startLive(): void {
       if (signal.aborted) return;
       const { open, place } = getState();
       if (!open || place.view !== 'circuit' || place.ids[0] !== open.id) return;
-      const now = { ...place, params: circuitParams(open) };
-      window.history.replaceState(null, '', placeHash(now));
-      setState({ place: parsePlace(window.location.hash) });
+      setParams(circuitParams(open));
     },
   );
 
   window.addEventListener('hashchange', () => {
     const place = parsePlace(window.location.hash);
-    setState({ place, problem: '', notice: '' });
+    const { theme } = place.params;
+    setState({ place, problem: '', notice: '', ...(theme === 'light' || theme === 'dark' ? { theme } : {}) });
+    changeParams({});
     void show();
   });
+  changeParams({});
   void show();
 }
 

@@ -1,5 +1,7 @@
 import { given, here } from './items.js';
-import { forget, messageOf, readItem, useModel } from './open.js';
+import { keep } from './keep.js';
+import { useModel } from './model.js';
+import { circuitItem, forget, messageOf, readItem } from './read.js';
 import { addItem, getState, setState } from './store.js';
 import { circuitHash, placeHash } from './url.js';
 
@@ -20,6 +22,7 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
     given.set(id, { files: inside });
     const size = [...inside.values()].reduce((sum, file) => sum + file.size, 0);
     addItem({ id, kind: 'model', name, size, made: new Date().toISOString(), facts: {}, files: [] });
+    void keep(id);
     setState({ notice: `${name} is open.` });
     if (getState().open && !getState().open?.model) await useModel(id);
     return;
@@ -30,7 +33,7 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
   if (others.length === 0) {
     setState({
       problem:
-        'There is nothing in this that the page can show: give a circuit (.json, .psdd, .jpc, .sdd, .nnf) or the folder of a model.',
+        'There is nothing in this that the page can show: give a circuit (.json, .psdd, .jpc, .sdd, .nnf, .fpc) or the folder of a model.',
     });
     return;
   }
@@ -41,7 +44,7 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
       if (file.size > 512 * 2 ** 20)
         throw new Error(`${name} has ${file.size} bytes, which is too much for this page.`);
       forget(id);
-      given.set(id, { text: await file.text(), ...(vtree ? { vtree } : {}) });
+      given.set(id, { content: file, ...(vtree ? { vtree } : {}) });
       const read = await readItem(id);
       const made = new Date(file.lastModified).toISOString();
       if (read.what === 'distribution') {
@@ -55,25 +58,10 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
         });
         last = placeHash({ view: 'distribution', ids: [id], params: {} });
       } else {
-        const { circuit } = read;
-        const { task, method, model } = circuit.provenance;
-        addItem({
-          id,
-          kind: 'circuit',
-          name: id.slice(here.length),
-          size: file.size,
-          made: circuit.provenance.made || made,
-          facts: {
-            task,
-            method,
-            model,
-            kind: circuit.kind,
-            edges: circuit.edges.source.length,
-            kept: circuit.edges.kept.filter(Boolean).length,
-          },
-        });
+        addItem(circuitItem(id, read.circuit, file.size, made));
         last = circuitHash(id);
       }
+      void keep(id);
     } catch (error) {
       given.delete(id);
       setState({ problem: messageOf(error) });

@@ -12,8 +12,9 @@ export function parsePlace(hash: string): Place {
   const [path, query = ''] = hash.replace(/^#\/?/, '').split('?');
   const [name, ...rest] = path.split('/');
   const view = views.find((known) => known === name);
-  if (!view) return { view: 'home', ids: [], params: {} };
-  return { view, ids: rest.map(decode).filter(Boolean), params: Object.fromEntries(new URLSearchParams(query)) };
+  const params = Object.fromEntries(new URLSearchParams(query));
+  if (!view) return { view: 'home', ids: [], params: name === '' ? params : {} };
+  return { view, ids: rest.map(decode).filter(Boolean), params };
 }
 
 function decode(text: string): string {
@@ -25,10 +26,10 @@ function decode(text: string): string {
 }
 
 export function placeHash({ view, ids, params }: Place): string {
-  if (view === 'home') return '#/';
   const filled = Object.entries(params).filter(([, value]) => value !== '');
   const query = filled.length > 0 ? `?${new URLSearchParams(filled)}` : '';
-  return `#/${[view, ...ids.map(encodeURIComponent)].join('/')}${query}`;
+  const path = view === 'home' ? '' : [view, ...ids.map(encodeURIComponent)].join('/');
+  return `#/${path}${query}`;
 }
 
 export const circuitHash = (id: string, params: Record<string, string> = {}): string =>
@@ -41,3 +42,18 @@ export const unpackNumbers = (text: string | undefined): number[] =>
     .split('.')
     .filter((part) => /^\d+$/.test(part))
     .map(Number);
+
+/** Where a drawing is seen: its zoom, and the point of it that is in the middle, in whole drawing units. */
+export function cameraText(
+  { k, x, y }: { readonly k: number; readonly x: number; readonly y: number },
+  { width, height }: { readonly width: number; readonly height: number },
+): string {
+  const [cx, cy] = [(width / 2 - x) / k, (height / 2 - y) / k];
+  return `${Math.round(k * 1000) / 10}_${Math.round(cx)}_${Math.round(cy)}`;
+}
+
+export function readCamera(text: string): { k: number; x: number; y: number } | undefined {
+  const [, percent, x, y] = /^(\d+(?:\.\d)?)_(-?\d+)_(-?\d+)$/.exec(text) ?? [];
+  if (percent === undefined) return undefined;
+  return { k: Math.min(8, Math.max(0.02, Number(percent) / 100)), x: Number(x), y: Number(y) };
+}

@@ -1,5 +1,5 @@
 import type { Circuit } from 'filigree';
-import { memo, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useEffect, useMemo, useRef } from 'react';
 import { AskPanel, Verdict } from '../parts/ask.js';
 import { CompareWith } from '../parts/compare-with.js';
 import { Sliders, setSize } from '../parts/controls.js';
@@ -9,11 +9,15 @@ import { count, figure, percent, when } from '../parts/figures.js';
 import { Graph } from '../parts/graph.js';
 import { edgeLabel } from '../parts/graph-find.js';
 import { NodePanel } from '../parts/node-panel.js';
+import { signName } from '../parts/node-units.js';
 import { Summary } from '../parts/summary.js';
+import { keptEdges, keptUnits, redo, undo } from '../state/edits.js';
 import { exportFormats, exportOpen } from '../state/export.js';
 import { groupNames } from '../state/groups.js';
-import { canSave, mostPlaced, saveOpen } from '../state/open.js';
-import { countKept, keptEdges, type Open, redo, seenTheme, setOpen, undo, useStore } from '../state/store.js';
+import { mostDrawn, mostPlaced, placeOpen } from '../state/open.js';
+import { canSave, saveOpen } from '../state/save.js';
+import { type Open, seenTheme, setOpen, useStore } from '../state/store.js';
+import { countOnes, nodeOfUnit, scoreOfNode, type Units, unitWord } from '../state/units.js';
 
 /** A circuit: drawn, measured, questioned and changed. */
 export function CircuitView(): React.JSX.Element {
@@ -25,12 +29,12 @@ export function CircuitView(): React.JSX.Element {
 
 function Opened({ open }: { readonly open: Open }): React.JSX.Element {
   const theme = seenTheme(useStore((state) => state.theme));
-  const { circuit, edits, ranked, placed } = open;
-  const kept = useMemo(() => keptEdges({ circuit, ranked, edits }), [circuit, ranked, edits]);
-  const number = countKept(kept);
+  const { circuit, edits, units, placed, search } = open;
+  const kept = keptEdges({ circuit, units, edits });
+  const number = countOnes(keptUnits({ circuit, units, edits }));
   const groups = useMemo(() => groupNames(edits.annotations), [edits.annotations]);
   const pinned = useMemo(() => new Set(edits.annotations.pinned), [edits.annotations]);
-  const [search, setSearch] = useState('');
+  const setSearch = (text: string): void => setOpen({ search: text }, open.id);
   const found = useMemo(() => {
     const text = search.trim().toLowerCase();
     if (!text) return undefined;
@@ -60,7 +64,8 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
     return () => window.removeEventListener('keydown', key);
   }, []);
   const share = open.judged?.faithfulness;
-  const scored = useMemo(() => circuit.edges.score.some((score) => score !== null), [circuit]);
+  const scored = useMemo(() => units.scores.some((score) => !Number.isNaN(score)), [units]);
+  const ofNodes = useMemo(() => nodeScores(circuit, units), [circuit, units]);
   return (
     <main className="circuit-view">
       <Title open={open} number={number} share={share} />
@@ -90,30 +95,29 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
                 circuit={circuit}
                 placed={placed}
                 kept={kept}
-                rankOf={open.rankOf}
+                rankOf={units.rankOf}
                 node={open.node}
                 onNode={(node) => setOpen({ node })}
                 found={found}
                 groups={groups}
                 pinned={pinned}
-                label={`Circuit of ${number} edges`}
+                {...(ofNodes ?? {})}
+                camera={open.camera}
+                onCamera={(camera) => setOpen({ camera }, open.id)}
+                label={`Circuit of ${number} ${unitWord(units, number)}`}
                 theme={theme}
               />
             ) : (
               <div className="graph waiting">Drawing{'\u2026'}</div>
             )}
-            <footer className="legend">
+            <footer className={ofNodes ? 'legend boxes' : 'legend'}>
               <span>
                 <i className="negative" /> helps: cutting it lowers the metric
               </span>
               <span>
                 <i className="positive" /> hurts
               </span>
-              {circuit.edges.source.length > mostPlaced ? (
-                <span>
-                  the {count(mostPlaced)} strongest of {count(circuit.edges.source.length)} edges
-                </span>
-              ) : null}
+              <MoreEdges open={open} />
             </footer>
           </section>
           <Summary open={open} kept={kept} theme={theme} />
@@ -129,10 +133,31 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
         <aside>
           {open.node === null ? null : <NodePanel open={open} />}
           <Faithful open={open} number={number} />
-          <Strongest open={open} kept={kept} />
+          <Strongest open={open} />
         </aside>
       </div>
     </main>
+  );
+}
+
+/** Says how many edges of a large circuit are drawn, and draws more. */
+function MoreEdges({ open }: { readonly open: Open }): React.JSX.Element | null {
+  const total = open.circuit.edges.source.length;
+  if (total <= mostPlaced) return null;
+  const [few, many] = [mostPlaced, Math.min(mostDrawn, total)];
+  return (
+    <span>
+      the {count(open.all ? many : few)} strongest of {count(total)} edges are drawn
+      <button
+        type="button"
+        onClick={() => {
+          setOpen({ all: !open.all, placed: null, camera: '' }, open.id);
+          void placeOpen();
+        }}
+      >
+        Draw {count(open.all ? few : many)}
+      </button>
+    </span>
   );
 }
 
@@ -183,24 +208,39 @@ function Title({
   readonly number: number;
   readonly share: number | undefined;
 }): React.JSX.Element {
-  const { provenance, edges } = open.circuit;
+  const { provenance } = open.circuit;
+  const { units } = open;
   const measured = share === undefined ? (provenance.metrics.faithfulness as unknown) : share;
   const sure =
     typeof measured === 'number' &&
     Number.isFinite(measured) &&
     (share !== undefined || open.edits === open.past[0] || open.past.length === 0);
-  const what = number === 1 ? 'edge' : 'edges';
+  const all = count(units.ranked.length);
+  const size = `${count(number)} of ${all} ${unitWord(units, units.ranked.length)}`;
+  const said = saidBy(open.circuit);
+  if (said) {
+    return (
+      <header className="title">
+        <p className="eyebrow">
+          {provenance.method} of {provenance.model || 'a model'}: {size}
+        </p>
+        <h1>
+          {said.prompt} <em>{said.answer}</em>
+        </h1>
+      </header>
+    );
+  }
   return (
     <header className="title">
       <p className="eyebrow">
         {provenance.task} in {provenance.model || 'a model'} by {provenance.method}
       </p>
       <h1>
-        {count(number)} of {count(edges.source.length)} {what}
+        {size}
         {sure ? (
           <>
             {' '}
-            carry <em>{percent(measured as number)}</em> of the difference.
+            {number === 1 ? 'carries' : 'carry'} <em>{percent(measured as number)}</em> of the difference.
           </>
         ) : (
           '.'
@@ -208,6 +248,15 @@ function Title({
       </h1>
     </header>
   );
+}
+
+/** What an attribution graph is of: the prompt, and the first of its logits as the viewers name them, `Output "x" (p=0.5)`. */
+function saidBy({ kind, nodes, provenance }: Circuit): { prompt: string; answer: string } | null {
+  const { tokens } = provenance.options;
+  const logit = nodes.kind.indexOf('logits');
+  if (kind !== 'attribution' || !Array.isArray(tokens) || logit < 0) return null;
+  const answer = /^Output "(.*)" \(p=[\d.]+\)$/s.exec(nodes.label[logit])?.[1] ?? nodes.label[logit];
+  return { prompt: tokens.join('').replace(/^<[^>]*>/, ''), answer };
 }
 
 function Menu({ open }: { readonly open: Open }): React.JSX.Element {
@@ -252,7 +301,8 @@ function Faithful({ open, number }: { readonly open: Open; readonly number: numb
         curves={open.curves}
         marker={number}
         measured={open.judged?.faithfulness ?? null}
-        most={open.circuit.edges.source.length}
+        most={open.units.ranked.length}
+        unit={unitWord(open.units)}
         onSize={(size) => setSize(size)}
       />
       <Verdict open={open} />
@@ -260,50 +310,69 @@ function Faithful({ open, number }: { readonly open: Open; readonly number: numb
   );
 }
 
+/** How strongly each node is coloured, and what is said of it, where nodes or their features are what is kept. */
+function nodeScores(
+  circuit: Circuit,
+  units: Units,
+): { tones: Float64Array; tellNode: (n: number) => string; tell: (e: number) => string } | null {
+  if (units.level === 'edge') return null;
+  const scores = circuit.nodes.id.map((_, n) => scoreOfNode(units, n));
+  const largest = Math.max(...scores.map((score) => Math.abs(score ?? 0))) || 1;
+  const order = [...scores.keys()].sort((a, b) => Math.abs(scores[b] ?? 0) - Math.abs(scores[a] ?? 0));
+  const rank = new Map(order.map((n, i) => [n, i + 1]));
+  return {
+    tones: Float64Array.from(scores, (score) => (score ?? 0) / largest),
+    tell: (e) => edgeLabel(circuit, e),
+    tellNode: (n) =>
+      `${circuit.nodes.label[n]}${scores[n] === null ? '' : `: ${figure(scores[n])} \u00b7 rank ${rank.get(n)}`}`,
+  };
+}
+
 const listed = 15;
 
-function Strongest({ open, kept }: { readonly open: Open; readonly kept: Uint8Array }): React.JSX.Element | null {
-  const { circuit, ranked } = open;
-  const list = useMemo(() => {
-    const found: number[] = [];
-    for (const e of ranked) {
-      if (kept[e]) found.push(e);
-      if (found.length === listed) break;
-    }
-    return found;
-  }, [ranked, kept]);
-  return list.length === 0 ? null : <EdgeRows list={list.join()} circuit={circuit} rankOf={open.rankOf} />;
+function Strongest({ open }: { readonly open: Open }): React.JSX.Element | null {
+  const { circuit, units } = open;
+  const kept = keptUnits(open);
+  const list: number[] = [];
+  for (const unit of units.ranked) {
+    if (kept[unit]) list.push(unit);
+    if (list.length === listed) break;
+  }
+  return list.length === 0 ? null : <UnitList list={list.join()} circuit={circuit} units={units} />;
 }
 
-interface EdgeRowsProps {
-  /** Edges, as one text, so that the same list is known as such. */
+interface UnitListProps {
+  /** Units, as one text, so that the same list is known as such. */
   readonly list: string;
   readonly circuit: Circuit;
-  readonly rankOf: Int32Array;
+  readonly units: Units;
 }
 
-const EdgeRows = memo(function EdgeRows({ list, circuit, rankOf }: EdgeRowsProps): React.JSX.Element {
+const UnitList = memo(function UnitList({ list, circuit, units }: UnitListProps): React.JSX.Element {
+  const { level, first } = units;
+  const title = `Strongest ${unitWord(units)}`;
+  const rows = list.split(',').map((text) => {
+    const unit = Number(text);
+    const node = level === 'edge' ? circuit.edges.source[unit] : nodeOfUnit(units, unit);
+    const feature = level === 'neuron' ? `.n${unit - first[node]}` : '';
+    return { unit, node, name: level === 'edge' ? edgeLabel(circuit, unit) : `${circuit.nodes.label[node]}${feature}` };
+  });
   return (
-    <section className="panel" aria-label="Strongest edges">
-      <h2>Strongest edges</h2>
+    <section className="panel" aria-label={title}>
+      <h2>{title}</h2>
       <ol className="edge-list">
-        {list
-          .split(',')
-          .map(Number)
-          .map((e) => {
-            const score = circuit.edges.score[e];
-            return (
-              <li key={e}>
-                <span className="rank">{rankOf[e] + 1}</span>
-                <button type="button" className="name quiet" onClick={() => setOpen({ node: circuit.edges.source[e] })}>
-                  {edgeLabel(circuit, e)}
-                </button>
-                <span className={`number ${score === null || score === 0 ? '' : score < 0 ? 'negative' : 'positive'}`}>
-                  {figure(score)}
-                </span>
-              </li>
-            );
-          })}
+        {rows.map(({ unit, node, name }) => {
+          const score = Number.isNaN(units.scores[unit]) ? null : units.scores[unit];
+          return (
+            <li key={unit}>
+              <span className="rank">{units.rankOf[unit] + 1}</span>
+              <button type="button" className="name quiet" title={name} onClick={() => setOpen({ node })}>
+                {name}
+              </button>
+              <span className={`number ${signName(score)}`}>{figure(score)}</span>
+            </li>
+          );
+        })}
       </ol>
     </section>
   );

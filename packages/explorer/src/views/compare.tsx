@@ -6,7 +6,8 @@ import { CurvePlot } from '../parts/curve.js';
 import { count, decimal, figure } from '../parts/figures.js';
 import { Graph } from '../parts/graph.js';
 import { edgeLabel } from '../parts/graph-find.js';
-import { curvesOf, itemOf, messageOf, mostPlaced, readItem, waitForItems } from '../state/open.js';
+import { curvesOf, frameAspect, mostPlaced } from '../state/open.js';
+import { messageOf, nameOf, readItem, waitForItems } from '../state/read.js';
 import { changeParams, seenTheme, setState, useStore } from '../state/store.js';
 import { circuitHash, placeHash } from '../state/url.js';
 
@@ -47,7 +48,7 @@ export function CompareView({ ids }: { readonly ids: readonly string[] }): React
   );
   if (!both || !kept) return <p className="waiting">Comparing{'\u2026'}</p>;
   const { edges, nodes } = both.comparison;
-  const names = [first, second].map((id) => itemOf(id)?.name ?? id.split('/').at(-1) ?? id);
+  const names = [first, second].map(nameOf);
   const curves = [...curvesOf(both.first, names[0]), ...curvesOf(both.second, names[1])].map(({ name, data }) => ({
     name,
     data: { sizes: data.sizes, faithfulness: data.faithfulness, low: data.low, high: data.high },
@@ -120,6 +121,8 @@ export function CompareView({ ids }: { readonly ids: readonly string[] }): React
             tell={(e) =>
               `${edgeLabel(both.union, e)}: ${parts.find(([sign]) => sign === both.signs[e])?.[1]}, ${figure(both.union.edges.score[e])}`
             }
+            camera={params.view}
+            onCamera={(view) => changeParams({ view })}
             label="Both circuits"
             theme={theme}
           />
@@ -198,7 +201,12 @@ async function load(firstId: string, secondId: string): Promise<Both> {
   const [first, second] = [a.circuit, b.circuit];
   const comparison = await desk.call('compare', { first, second });
   const { union, signs } = join(first, second);
-  const placed = await desk.call('place', { circuit: union, most: mostPlaced, byPosition: false });
+  const placed = await desk.call('place', {
+    circuit: union,
+    most: mostPlaced,
+    byPosition: false,
+    aspect: frameAspect(),
+  });
   return { first, second, union, signs, kept: Uint8Array.from(union.edges.kept, Number), placed, comparison };
 }
 

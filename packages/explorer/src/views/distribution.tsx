@@ -4,7 +4,8 @@ import { desk } from '../engine/client.js';
 import type { DistributionAnswer, DistributionFacts, Placed } from '../engine/protocol.js';
 import { count, decimal, figure, percent } from '../parts/figures.js';
 import { Graph } from '../parts/graph.js';
-import { itemOf, messageOf, mostPlaced, readItem, waitForItems } from '../state/open.js';
+import { mostPlaced } from '../state/open.js';
+import { messageOf, nameOf, readItem, waitForItems } from '../state/read.js';
 import { changeParams, seenTheme, setState, useStore } from '../state/store.js';
 import { type Place, placeHash } from '../state/url.js';
 
@@ -26,10 +27,15 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
   const [ready, setReady] = useState<Ready | null>(null);
   const [answer, setAnswer] = useState<DistributionAnswer | null>(null);
   const [error, setError] = useState('');
-  const [node, setNode] = useState<number | null>(null);
-  const [share, setShare] = useState(1000);
-  const evidenceText = place.params.e ?? '';
-  const seed = Number(place.params.seed) || 0;
+  const { params } = place;
+  const node = params.node ? Number(params.node) : null;
+  const [share, setShare] = useState(params.n ? Math.max(0, Math.min(1000, Number(params.n) || 0)) : 1000);
+  useEffect(() => {
+    const timer = window.setTimeout(() => changeParams({ n: share === 1000 ? '' : String(share) }), 400);
+    return () => window.clearTimeout(timer);
+  }, [share]);
+  const evidenceText = params.e ?? '';
+  const seed = Number(params.seed) || 0;
   const evidence = useMemo(() => parseEvidence(evidenceText), [evidenceText]);
   useEffect(() => {
     let stale = false;
@@ -97,7 +103,7 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
       </p>
     );
   const { facts, placed } = ready;
-  const name = itemOf(id)?.name ?? id.split('/').at(-1) ?? id;
+  const name = nameOf(id);
   const set = (next: ReadonlyMap<number, number>): void => changeParams({ e: packEvidence(next) });
   const toggle = (variable: number, value: number): void => {
     const next = new Map(evidence);
@@ -151,6 +157,7 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
                 key={v}
                 name={facts.names?.[v] ?? `x${v + 1}`}
                 states={states}
+                words={facts.words?.[v] ?? null}
                 values={answer?.marginals[v] ?? null}
                 known={evidence.get(v)}
                 likely={answer?.map?.state[v]}
@@ -225,7 +232,9 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
               kept={kept}
               rankOf={Int32Array.from(kept, (_, e) => e)}
               node={node}
-              onNode={setNode}
+              onNode={(next) => changeParams({ node: next === null ? '' : String(next) })}
+              camera={params.view}
+              onCamera={(view) => changeParams({ view })}
               tell={(e) =>
                 `${drawn.nodes.label[drawn.edges.source[e]]} \u2192 ${drawn.nodes.label[drawn.edges.target[e]]}: used with probability ${figure(Math.abs(drawn.edges.score[e] ?? 0))}`
               }
@@ -264,6 +273,7 @@ function Cell({ x, known }: { readonly x: number; readonly known: boolean }): Re
 interface VariableProps {
   readonly name: string;
   readonly states: number;
+  readonly words: readonly string[] | null;
   readonly values: readonly number[] | null;
   readonly known: number | undefined;
   readonly likely: number | undefined;
@@ -272,7 +282,7 @@ interface VariableProps {
 
 const shownValues = 12;
 
-function Variable({ name, states, values, known, likely, onChoose }: VariableProps): React.JSX.Element {
+function Variable({ name, states, words, values, known, likely, onChoose }: VariableProps): React.JSX.Element {
   return (
     <div className={`variable${known === undefined ? '' : ' known'}`}>
       <span className="name">{name}</span>
@@ -290,10 +300,10 @@ function Variable({ name, states, values, known, likely, onChoose }: VariablePro
                 className={likely === x ? 'likely' : ''}
                 style={{ flexGrow: 1, '--share': p ?? 0 } as React.CSSProperties}
                 onClick={() => onChoose(x)}
-                aria-label={`${name} is ${x}${p === undefined ? '' : `, probability ${percent(p)}`}`}
+                aria-label={`${name} is ${words?.[x] ?? x}${p === undefined ? '' : `, probability ${percent(p)}`}`}
               >
                 <i />
-                <b>{x}</b>
+                <b>{words?.[x] ?? x}</b>
                 <span>{p === undefined ? '' : percent(p)}</span>
               </button>
             );

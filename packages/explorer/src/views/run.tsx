@@ -3,7 +3,7 @@ import { line } from 'd3-shape';
 import { useEffect, useState } from 'react';
 import { count, figure } from '../parts/figures.js';
 import { fetchText } from '../state/items.js';
-import { itemOf, messageOf, waitForItems } from '../state/open.js';
+import { messageOf, nameOf, waitForItems } from '../state/read.js';
 import { setState } from '../state/store.js';
 
 interface Training {
@@ -41,7 +41,7 @@ export function RunView({ id }: { readonly id: string }): React.JSX.Element {
   return (
     <main className="run-view">
       <header className="title">
-        <p className="eyebrow">{itemOf(id)?.name ?? id}</p>
+        <p className="eyebrow">{nameOf(id)}</p>
         <h1>
           {count(losses.at(-1)?.[0] ?? 0)} steps to a loss of <em>{figure(losses.at(-1)?.[1])}</em>.
         </h1>

@@ -1,6 +1,6 @@
 import { InputError } from '../errors.js';
 import type { TrainingData } from '../nn/fit-options.js';
-import type { LabelledBatch } from '../nn/mlp.js';
+import type { LabelledBatch } from '../nn/layered.js';
 import type { Random } from '../tensor/index.js';
 
 /** Samples and their classes. */

@@ -15,3 +15,4 @@ export {
   standardised,
   type TeacherOptions,
 } from './teachers.js';
+export { type TurntableOptions, turntable } from './turntable.js';

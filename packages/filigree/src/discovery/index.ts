@@ -22,6 +22,34 @@ export {
   type HeadGating,
   type HeadGatingOptions,
 } from './causal-head-gating.js';
+export {
+  binarisedMargins,
+  type Levels,
+  levelsOf,
+  nonsensePairs,
+  resampledMargins,
+  sameSupport,
+  twoMeans,
+} from './channel-checks.js';
+export { channelCircuit } from './channel-circuit.js';
+export {
+  type ChannelSearch,
+  type ChannelSearchOptions,
+  type FoundChannels,
+  type MaskSettings,
+  searchChannels,
+} from './channel-search.js';
+export {
+  type ChannelFamily,
+  type ChannelGroup,
+  type ChannelModel,
+  ChannelSpace,
+  channelFamilies,
+  channelModel,
+  constantValues,
+  type LeftOut,
+  runChannels,
+} from './channels.js';
 export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
 export { cleanCorrupted } from './clean-corrupted.js';
 export {
@@ -63,6 +91,20 @@ export {
   weightedEdges,
 } from './evaluate-nodes.js';
 export { type ExactOptions, exactPatching } from './exact.js';
+export { type ChannelExamination, examineChannels } from './examine-channels.js';
+export {
+  type Dictionaries,
+  type FeatureDictionary,
+  type FeatureMethod,
+  type FeatureScoreOptions,
+  type FeatureScores,
+  type FeatureSet,
+  featureFaithfulness,
+  featureMethods,
+  featureScores,
+  identityDictionary,
+  measureFeatureCircuits,
+} from './feature-circuits.js';
 export { EdgeGraph } from './graph.js';
 export { type GreedyDirection, selectGreedy } from './greedy.js';
 export { fractions } from './judge.js';
@@ -80,6 +122,16 @@ export {
 export type { Measured, MeasureOptions } from './measure.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
 export { type MibOptions, mibGraphText, readMibGraph } from './mib-graph.js';
+export {
+  channelGradients,
+  cutChannels,
+  judgeChannels,
+  learnChannelMask,
+  type NodePruningOptions,
+  nodePruningDefaults,
+  type PrunedChannels,
+  targetLoss,
+} from './node-pruning.js';
 export {
   type NodeLevel,
   type NodeMethod,
@@ -119,4 +171,16 @@ export {
 } from './select.js';
 export { type Batch, makeBatch, runSources, type SourceValues } from './sources.js';
 export { fromCircuit, nodesFromCircuit, nodesToCircuit, toCircuit } from './to-circuit.js';
+export {
+  type Calibration,
+  calibrate,
+  calibratedLoss,
+  marginsUnder,
+  maskedMargins,
+  type Question,
+  questionsOf,
+  shareRight,
+  twoWayLoss,
+} from './two-way.js';
 export { type UgsOptions, ugs } from './ugs.js';
+export { type WeightEdge, weightEdges } from './weight-edges.js';

@@ -142,6 +142,8 @@ export interface Device {
   readonly float: 'f32' | 'f64';
   /** How it rounds, where hosts differ: `fused` multiply-add or `plain`. A training goes on only where it is the same. */
   readonly numerics?: 'fused' | 'plain';
+  /** Bytes taken from the host so far, where that is known; the most that was ever in use, in whole pages. */
+  readonly memoryBytes?: number;
   /** Uninitialised elements. Throws `MemoryError` when the device is full. */
   allocate(dtype: DType, length: number): Buffer;
   free(buffer: Buffer): void;

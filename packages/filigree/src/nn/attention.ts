@@ -1,4 +1,17 @@
-import { add, div, gather, mul, reshape, rotary, type Tensor, tanh, tensor } from '../tensor/index.js';
+import {
+  add,
+  concat,
+  div,
+  expand,
+  gather,
+  mul,
+  reshape,
+  rotary,
+  slice,
+  type Tensor,
+  tanh,
+  tensor,
+} from '../tensor/index.js';
 import type { TransformerConfig } from './config.js';
 
 /** `cap tanh(x / cap)`, or `x` where there is no cap. */
@@ -13,6 +26,21 @@ export function withinWindow(scores: Tensor, start: number, window: number): Ten
   const hidden = new Float32Array(length * keys);
   for (let t = 0; t < length; t++) hidden.fill(-1e30, t * keys, t * keys + Math.max(0, start + t - window + 1));
   return add(scores, tensor(hidden, [length, keys], undefined, scores.device));
+}
+
+/**
+ * The softmax of scores `[b, heads, t, s]` with a further term in each denominator, a head's logit for attending to nothing; as it is where
+ * there are no such logits (`[heads]`). `attend` takes the scores, and by how many keys they begin early.
+ */
+export function withSink(
+  scores: Tensor,
+  sink: Tensor | undefined,
+  attend: (scores: Tensor, more: number) => Tensor,
+): Tensor {
+  if (!sink) return attend(scores, 0);
+  const [batch, heads, queries, keys] = scores.shape;
+  const column = expand(reshape(sink, [1, heads, 1, 1]), [batch, heads, queries, 1]);
+  return slice(attend(concat([column, scores], 3), 1), 3, 1, keys + 1);
 }
 
 /** Scores `[b, heads, 1, s]` of one query per sequence, at position `start + at[b]`: keys behind it or out of its window hidden. */

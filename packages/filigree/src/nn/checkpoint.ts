@@ -24,6 +24,8 @@ export interface Checkpoint {
    * @throws InputError when the model has no such parameter or its file has changed
    */
   weights(name: string): Promise<Weight>;
+  /** Nonzero weights of the parameters that are stored by them, by our names; other parameters are stored whole. */
+  readonly sparse: ReadonlyMap<string, number>;
   /**
    * Reads the model's tokenizer, once.
    * @throws InputError when it is missing, of an unsupported kind or does not fit the model
@@ -48,9 +50,15 @@ export async function openCheckpoint(files: ModelFiles): Promise<Checkpoint> {
   const sources = parameterSources(config);
   const fileNames = namesInFile(tensors, sources, config, files.name);
   let tokenizer: Promise<Tokenizer> | undefined;
+  const sparse = new Map<string, number>();
+  for (const [name, { stored }] of sources) {
+    const weights = tensors.sparse.get(fileNames.get(stored) as string);
+    if (weights !== undefined) sparse.set(name, weights);
+  }
   return {
     name: files.name,
     config,
+    sparse,
     weights: async (asked) => {
       const name = config.tied && asked === 'unembed.weight' ? 'embed.weight' : asked;
       const source = sources.get(name);

@@ -2,7 +2,15 @@ import { InputError } from '../errors.js';
 import { validate } from '../validate.js';
 import type { TransformerConfig } from './config.js';
 import { activationOf, checked, refuse, special } from './config-checks.js';
-import { gemma2Schema, gpt2Schema, llamaDefaults, llamaSchema, neoxSchema, type Rope } from './config-schema.js';
+import {
+  gemma2Schema,
+  gpt2Schema,
+  llamaDefaults,
+  llamaSchema,
+  neoxSchema,
+  type Rope,
+  weightSparseSchema,
+} from './config-schema.js';
 
 /** Whether a file's rotary positions are stretched in one of the ways that are not done here. */
 function notDefault(value: unknown): boolean {
@@ -168,6 +176,39 @@ export function readGemma2(raw: Record<string, unknown>, what: string): Transfor
       ...(scoreCap === null ? {} : { scoreCap }),
       ...(logitCap === null ? {} : { logitCap }),
       ...(windows.some((w) => w > 0) ? { windows } : {}),
+      ...special(file, file.vocab_size),
+    },
+    what,
+  );
+}
+
+/** Our own family: what the models of "Weight-sparse transformers have interpretable circuits" (Gao et al. 2025) are made of. */
+export function readWeightSparse(raw: Record<string, unknown>, what: string): TransformerConfig {
+  const file = validate(weightSparseSchema, raw, what);
+  const biased = file.use_bias;
+  return checked(
+    {
+      architecture: 'weight_sparse',
+      layers: file.num_hidden_layers,
+      heads: file.num_attention_heads,
+      kvHeads: file.num_attention_heads,
+      width: file.hidden_size,
+      headWidth: file.head_dim,
+      mlpWidth: file.intermediate_size,
+      vocabulary: file.vocab_size,
+      context: file.max_position_embeddings,
+      norm: 'rms',
+      normEps: file.rms_norm_eps,
+      activation: activationOf(file.hidden_act, what),
+      gated: false,
+      positions: 'none',
+      rotaryBase: 0,
+      rotaryWidth: 0,
+      tied: file.tie_word_embeddings,
+      biases: { qkv: biased, attentionOut: biased, mlp: biased },
+      ...(file.activation_top_k === null ? {} : { topK: file.activation_top_k }),
+      ...(file.attention_sink ? { sink: true } : {}),
+      ...(file.bigram_table ? { bigram: true } : {}),
       ...special(file, file.vocab_size),
     },
     what,

@@ -126,6 +126,26 @@ export const neoxSchema = z.looseObject({
   eos_token_id: eosOf.default(2),
 });
 
+/** The keys of our own weight-sparse models; none has a default that a file may leave to us but the options. */
+export const weightSparseSchema = z.looseObject({
+  vocab_size: vocabularyOf,
+  hidden_size: widthOf,
+  intermediate_size: widthOf.max(2 ** 20),
+  num_hidden_layers: layersOf,
+  num_attention_heads: headsOf,
+  head_dim: widthOf,
+  hidden_act: z.string().default('gelu'),
+  max_position_embeddings: sequence,
+  rms_norm_eps: eps.default(1e-5),
+  tie_word_embeddings: z.boolean().default(false),
+  use_bias: z.boolean().default(true),
+  activation_top_k: z.number().positive().max(1).nullable().default(null),
+  attention_sink: z.boolean().default(false),
+  bigram_table: z.boolean().default(false),
+  bos_token_id: token.nullable().default(null),
+  eos_token_id: eosOf.default(null),
+});
+
 const cap = z.number().positive().nullable();
 
 /** The keys we read of Gemma 2's files, and what a missing one means. */

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { quote, validate } from '../validate.js';
 import { refuse } from './config-checks.js';
-import { readGemma2, readGpt2, readLlama, readNeox } from './config-families.js';
+import { readGemma2, readGpt2, readLlama, readNeox, readWeightSparse } from './config-families.js';
 
-export type Architecture = 'llama' | 'mistral' | 'qwen2' | 'gpt2' | 'gpt_neox' | 'gemma2';
+export type Architecture = 'llama' | 'mistral' | 'qwen2' | 'gpt2' | 'gpt_neox' | 'gemma2' | 'weight_sparse';
 
 /** What a decoder-only transformer is made of. Widths are numbers of features. */
 export interface TransformerConfig {
@@ -34,11 +34,11 @@ export interface TransformerConfig {
   readonly activation: 'silu' | 'gelu' | 'geluTanh' | 'relu';
   /** Whether the MLP multiplies act(gate x) with in x. */
   readonly gated: boolean;
-  /** Rotations of queries and keys, or a learned vector per position added to the embedding. */
-  readonly positions: 'rotary' | 'learned';
-  /** Base of the rotation's wavelengths (theta); 0 with learned positions. */
+  /** Rotations of queries and keys, a learned vector per position added to the embedding, or only the causal mask. */
+  readonly positions: 'rotary' | 'learned' | 'none';
+  /** Base of the rotation's wavelengths (theta); 0 without rotations. */
   readonly rotaryBase: number;
-  /** Features of a head that are rotated; 0 with learned positions. */
+  /** Features of a head that are rotated; 0 without rotations. */
   readonly rotaryWidth: number;
   /** Whether the unembedding is the embedding. */
   readonly tied: boolean;
@@ -58,6 +58,15 @@ export interface TransformerConfig {
   readonly logitCap?: number;
   /** Per layer, how many positions up to its own a query sees; 0 for all. Left out where all layers see all. */
   readonly windows?: readonly number[];
+  /**
+   * Share of the features, those of largest magnitude, that stay (AbsTopK) in what attention and MLP read after their norm, in queries, keys and
+   * values, in hidden neurons, and in what attention and MLP write; left out where all stay.
+   */
+  readonly topK?: number;
+  /** Whether each head has a learned logit for attending to nothing, a term of the softmax's denominator; left out where not. */
+  readonly sink?: boolean;
+  /** Whether a table of logits by the current token is added to the logits; left out where not. */
+  readonly bigram?: boolean;
   /** Token that begins a sequence. */
   readonly bos?: number;
   /** Token that ends a sequence (the first, where a file names several). */
@@ -72,10 +81,11 @@ const architectures: Readonly<Record<string, Architecture>> = {
   GPT2LMHeadModel: 'gpt2',
   GPTNeoXForCausalLM: 'gpt_neox',
   Gemma2ForCausalLM: 'gemma2',
+  WeightSparseForCausalLM: 'weight_sparse',
 };
 
 /**
- * Reads a Hugging Face `config.json` (parsed) of a Llama, Mistral, Qwen2, GPT-2, GPT-NeoX or Gemma 2 model. Missing keys take the family's defaults.
+ * Reads a Hugging Face `config.json` (parsed) of a Llama, Mistral, Qwen2, GPT-2, GPT-NeoX, Gemma 2 or weight-sparse model. Missing keys take the family's defaults.
  * @param what names the file in messages
  * @throws InputError when a value is wrong, and, by name, for what the file asks for and this library does not do
  */
@@ -96,6 +106,7 @@ export function readConfig(json: unknown, what = 'config.json'): TransformerConf
   if (architecture === 'gpt2') return readGpt2(raw, what);
   if (architecture === 'gpt_neox') return readNeox(raw, what);
   if (architecture === 'gemma2') return readGemma2(raw, what);
+  if (architecture === 'weight_sparse') return readWeightSparse(raw, what);
   return readLlama(raw, architecture, what);
 }
 

@@ -47,6 +47,17 @@ export interface FitOptions {
   optimiser?: OptimiserSettings;
   /** Largest norm of all gradients together; larger ones are scaled down to it. */
   clip?: number;
+  /**
+   * Largest root mean square of all gradients together; larger ones are scaled down to it, and with `rescale` smaller ones up. Instead of
+   * `clip`.
+   */
+  gradientRms?: { limit: number; rescale?: boolean };
+  /**
+   * Called before the first update of a run, also of one that goes on, and after each update: may change the parameters in place, such as
+   * by setting weights to zero. So that a training goes on to the same bits, what it does must depend on the parameters and the step alone,
+   * and doing it twice must be as doing it once.
+   */
+  constrain?: (state: { step: number; steps: number }) => Promise<void>;
   /** Changes the topology of sparse weights; of all of them, unless `rewires` says no. */
   rewirer?: Rewirer;
   rewires?: (name: string) => boolean;

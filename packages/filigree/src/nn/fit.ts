@@ -90,6 +90,7 @@ class FitRun<B> {
   async all(data: TrainingData<B>, o: { epochs: number; batch: number; seed: number }): Promise<FitResult> {
     const { state, options, perEpoch } = this;
     let stopped = this.exhausted();
+    await options.constrain?.({ step: state.step, steps: this.total });
     while (state.step < this.total && !stopped) {
       const epoch = Math.floor(state.step / perEpoch);
       let skip = state.step % perEpoch;
@@ -114,7 +115,7 @@ class FitRun<B> {
 
   private async update(batch: B, epoch: number): Promise<void> {
     const { model, state, options, optimiser, total } = this;
-    const { rewirer, clip, schedule = () => 1, reportEvery = 1 } = options;
+    const { rewirer, clip, gradientRms, schedule = () => 1, reportEvery = 1 } = options;
     const due = rewirer !== undefined && this.due(state.step + 1);
     const flows = due && rewirer.gradient ? new WeightFlows() : undefined;
     const { value, gradients } = scope(() => {
@@ -122,6 +123,7 @@ class FitRun<B> {
       const rules = flows && { [weightTag]: flows.rule };
       const { value, gradients } = valueAndGrad(() => model.loss(batch), list, { rules });
       const packed = gradients.map((g) => g && contiguous(g));
+      if (gradientRms) return { value, gradients: withRms(packed, gradientRms) };
       return { value, gradients: clip === undefined ? packed : clipped(packed, clip) };
     });
     try {
@@ -133,6 +135,7 @@ class FitRun<B> {
       if (!flows) {
         scope(() => optimiser.step(model.parameters, gradients, options.lr * schedule(state.step / total)));
       }
+      await options.constrain?.({ step: state.step, steps: total });
       if (due) await this.rewire(flows);
     } finally {
       value.dispose();
@@ -228,9 +231,21 @@ class FitRun<B> {
 
 /** Gradients scaled so that their joint norm is at most `limit`; no value leaves the device. */
 function clipped(gradients: readonly (Tensor | null)[], limit: number): (Tensor | null)[] {
-  const squares = gradients.filter((g) => g !== null).map((g) => sum(square(g)));
-  // A tiny addition keeps the quotient finite where all gradients are zero.
-  const norm = add(sqrt(squares.reduce((a, b) => add(a, b))), 1e-12);
-  const factor = minimum(div(limit, norm), 1);
+  const factor = minimum(div(limit, normOf(gradients)), 1);
   return gradients.map((g) => g && mul(g, factor));
+}
+
+function withRms(
+  gradients: readonly (Tensor | null)[],
+  { limit, rescale = false }: { limit: number; rescale?: boolean },
+): (Tensor | null)[] {
+  const count = gradients.reduce((all, g) => all + (g?.size ?? 0), 0);
+  const factor = div(limit * Math.sqrt(count), normOf(gradients));
+  return gradients.map((g) => g && mul(g, rescale ? factor : minimum(factor, 1)));
+}
+
+/** The joint norm; a tiny addition keeps quotients by it finite where all gradients are zero. */
+function normOf(gradients: readonly (Tensor | null)[]): Tensor {
+  const squares = gradients.filter((g) => g !== null).map((g) => sum(square(g)));
+  return add(sqrt(squares.reduce((a, b) => add(a, b))), 1e-12);
 }

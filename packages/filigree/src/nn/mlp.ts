@@ -1,185 +1,47 @@
 import { InputError } from '../errors.js';
-import {
-  Layout,
-  type LayoutSpec,
-  type NmSpec,
-  type Projection,
-  type ProjectOptions,
-  project,
-  projectedLinear,
-  SparseTensor,
-  type Topology,
-} from '../sparse/index.js';
-import {
-  crossEntropy,
-  mean,
-  relu,
-  reshape,
-  sigmoid,
-  square,
-  sub,
-  type Tensor,
-  tanh,
-  tensor,
-  zeros,
-} from '../tensor/index.js';
-import { keyedNormal } from '../tensor/random.js';
-import { unscoped } from '../tensor/scope.js';
-import { linear } from './linear.js';
+import { relu, sigmoid, type Tensor, tanh } from '../tensor/index.js';
+import { Layered, type LayeredOptions } from './layered.js';
 import type { Parameter } from './optimiser.js';
-
-/** Samples with their answers: classes, or values to predict. */
-export interface LabelledBatch {
-  /** `[samples, features]`, row-major. */
-  readonly inputs: Float32Array;
-  readonly samples: number;
-  /** One class per sample. */
-  readonly labels?: Int32Array;
-  /** `[samples, outputs]`, row-major, where values are predicted (squared error). */
-  readonly targets?: Float32Array;
-}
 
 const activations = { relu, sigmoid, tanh } as const;
 
-export interface MlpOptions {
+export interface MlpOptions extends LayeredOptions {
   /** Features, hidden neurons of every layer, outputs. */
   readonly sizes: readonly number[];
-  readonly seed?: number;
   /** Between layers. */
   readonly activation?: keyof typeof activations;
-  /** Support of each layer's weight; undefined leaves a layer dense. */
-  readonly topologies?: readonly (Topology | undefined)[];
-  /** How sparse weights are packed. */
-  readonly layout?: LayoutSpec;
-  /**
-   * Dense weights of which only the largest `n` of every `m` inputs compute (see `project`); the last layer is left out.
-   * `pull` decays what does not compute (SR-STE).
-   */
-  readonly projection?: Omit<NmSpec, 'kind'> & ProjectOptions & { readonly pull?: number };
-  /** Share of the probability that the loss spreads over all classes. */
-  readonly labelSmoothing?: number;
-  /** Standard deviation of initial weights; by default `sqrt(2 / fan-in)` of each neuron, in the inputs that it has (He et al. 2015). */
-  readonly deviation?: number;
 }
 
-/**
- * Layers of neurons, each dense or sparse. Parameters are `layers.0.weight` `[out, in]`, `layers.0.bias` `[out]`, ….
- * Initial weights depend on the seed and the place only: a sparse network starts with the weights that the dense one of the same seed
- * has there, but for the scale.
- */
-export class Mlp {
-  readonly parameters = new Map<string, Parameter>();
-  readonly layers: number;
-  /** Of layers whose weights are projected. */
-  readonly projections = new Map<number, Projection>();
-
+/** Layers of neurons, each dense, sparse or projected. */
+export class Mlp extends Layered {
   /** @param parameters those to take over; random ones by default */
   constructor(
     readonly options: MlpOptions,
     parameters?: ReadonlyMap<string, Parameter>,
   ) {
-    const { sizes, topologies = [], layout, projection, seed = 0, deviation } = options;
+    const { sizes } = options;
     if (sizes.length < 2 || sizes.some((n) => !(Number.isInteger(n) && n > 0))) {
       throw new InputError(`the sizes of a network are two or more whole numbers, such as 784, 300, 10; not ${sizes}`);
     }
-    this.layers = sizes.length - 1;
-    unscoped(() => {
-      for (let l = 0; l < this.layers; l++) {
-        const [inputs, out] = [sizes[l], sizes[l + 1]];
-        const topology = topologies[l];
-        if (topology && (topology.rows !== out || topology.cols !== inputs)) {
-          throw new InputError(
-            `layer ${l} is ${out} x ${inputs}, but its topology ${topology.rows} x ${topology.cols}`,
-          );
-        }
-        const layerSeed = seed * 1000 + l;
-        const given = parameters?.get(`layers.${l}.weight`);
-        if (given) checkShape(`layers.${l}.weight`, given, [out, inputs]);
-        const weight = given
-          ? given
-          : topology
-            ? sparseWeight(new Layout(topology, layout), layerSeed, deviation)
-            : denseWeight(out, inputs, layerSeed, deviation);
-        this.parameters.set(`layers.${l}.weight`, weight);
-        if (projection && l < this.layers - 1 && !(weight instanceof SparseTensor)) {
-          this.projections.set(l, project(weight, { kind: 'nm', n: projection.n, m: projection.m }, projection));
-        }
-        const bias = parameters?.get(`layers.${l}.bias`) ?? zeros([out]);
-        checkShape(`layers.${l}.bias`, bias, [out]);
-        this.parameters.set(`layers.${l}.bias`, bias);
-      }
-    });
+    const last = sizes.length - 2;
+    super(
+      sizes.slice(1).map((out, l) => ({ out, in: sizes[l], places: 1, whole: l === last })),
+      options,
+      parameters,
+    );
   }
 
-  /** Logits or predicted values, `[samples, outputs]`, of `x` `[samples, features]`. */
+  with(parameters: ReadonlyMap<string, Parameter>): Mlp {
+    return new Mlp({ ...this.options, topologies: undefined, projection: undefined }, parameters);
+  }
+
   run(x: Tensor): Tensor {
     const activation = activations[this.options.activation ?? 'relu'];
     let state = x;
     for (let l = 0; l < this.layers; l++) {
-      const bias = this.parameters.get(`layers.${l}.bias`) as Tensor;
-      const projection = this.projections.get(l);
-      // The weight may have changed since the last run.
-      projection?.update();
-      const y = projection
-        ? projectedLinear(state, projection, bias, { pull: this.options.projection?.pull })
-        : linear(state, this.weight(l), bias);
+      const y = this.map(l, state);
       state = l === this.layers - 1 ? y : activation(y);
     }
     return state;
   }
-
-  /** The weight of a layer. */
-  weight(layer: number): Parameter {
-    return this.parameters.get(`layers.${layer}.weight`) as Parameter;
-  }
-
-  /** Mean cross-entropy of a batch, in nats, or mean squared error. */
-  loss(batch: LabelledBatch): Tensor {
-    return this.lossOf(this.run(tensor(batch.inputs, [batch.samples, this.options.sizes[0]])), batch);
-  }
-
-  /** The same, of what the network gave for the batch. */
-  lossOf(y: Tensor, batch: Omit<LabelledBatch, 'inputs'>): Tensor {
-    const { sizes, labelSmoothing } = this.options;
-    if (batch.labels) return crossEntropy(y, batch.labels, labelSmoothing);
-    if (!batch.targets) throw new InputError('a batch needs labels or targets');
-    return mean(square(sub(y, reshape(tensor(batch.targets), [batch.samples, sizes[this.layers]]))));
-  }
-
-  /** Puts another sparse weight in a parameter's place, and frees the one before. */
-  replace(name: string, weight: SparseTensor): void {
-    this.parameters.get(name)?.dispose();
-    this.parameters.set(name, weight);
-  }
-
-  dispose(): void {
-    for (const projection of this.projections.values()) projection.dispose();
-    for (const parameter of this.parameters.values()) parameter.dispose();
-    this.parameters.clear();
-  }
-}
-
-function checkShape(name: string, parameter: Parameter, shape: readonly number[]): void {
-  if (parameter.shape.join() === shape.join()) return;
-  throw new InputError(`${name} is of shape [${parameter.shape}], but the network's sizes ask for [${shape}]`);
-}
-
-function denseWeight(out: number, inputs: number, seed: number, deviation = Math.sqrt(2 / inputs)): Tensor {
-  return tensor(
-    Float64Array.from({ length: out * inputs }, (_, key) => deviation * keyedNormal(seed, key)),
-    [out, inputs],
-  );
-}
-
-function sparseWeight(layout: Layout, seed: number, deviation?: number): SparseTensor {
-  const { support, places } = layout;
-  const values = new Float64Array(layout.size);
-  for (let i = 0; i < support.rows; i++) {
-    const fan = support.pointers[i + 1] - support.pointers[i];
-    for (let slot = support.pointers[i]; slot < support.pointers[i + 1]; slot++) {
-      const normal = keyedNormal(seed, i * support.cols + support.indices[slot]);
-      values[places[slot]] = (deviation ?? Math.sqrt(2 / fan)) * normal;
-    }
-  }
-  return new SparseTensor(tensor(values), layout);
 }

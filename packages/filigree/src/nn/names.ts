@@ -74,6 +74,14 @@ const neoxNames: Readonly<Record<string, string>> = {
   unembed: 'embed_out',
 };
 
+const weightSparseNames: Readonly<Record<string, string>> = {
+  ...llamaNames,
+  'attn.sink': 'self_attn.sinks',
+  'mlp.in': 'mlp.fc_in',
+  'mlp.out': 'mlp.fc_out',
+  bigram: 'bigram',
+};
+
 const gemma2Names: Readonly<Record<string, string>> = {
   ...llamaNames,
   ln1_post: 'post_attention_layernorm',
@@ -103,6 +111,7 @@ const layouts: Readonly<Record<Architecture, Layout>> = {
   gpt2: { names: gpt2Names, blocks: 'h', fused: 'whole', transposed: true },
   gpt_neox: { names: neoxNames, blocks: 'layers', fused: 'by head' },
   gemma2: { names: gemma2Names, blocks: 'layers', scalesLessOne: true },
+  weight_sparse: { names: weightSparseNames, blocks: 'layers' },
 };
 
 /** Strips what a file may put before a tensor's name. */

@@ -26,6 +26,7 @@ export function parameterShapes(config: TransformerConfig): Map<string, readonly
     linear(`${block}.attn.q`, queries, d, biases.qkv);
     linear(`${block}.attn.k`, keys, d, biases.qkv);
     linear(`${block}.attn.v`, keys, d, biases.qkv);
+    if (config.sink) shapes.set(`${block}.attn.sink.bias`, [config.heads]);
     linear(`${block}.attn.out`, d, queries, biases.attentionOut);
     if (config.postNorms) norm(`${block}.ln1_post`);
     if (mlpWidth === 0) continue;
@@ -37,5 +38,6 @@ export function parameterShapes(config: TransformerConfig): Map<string, readonly
   }
   norm('ln_final');
   if (!config.tied) shapes.set('unembed.weight', [vocabulary, d]);
+  if (config.bigram) shapes.set('bigram.weight', [vocabulary, vocabulary]);
   return shapes;
 }

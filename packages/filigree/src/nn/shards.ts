@@ -3,6 +3,7 @@ import type { ModelFiles } from '../bytes.js';
 import { InputError } from '../errors.js';
 import { readSafetensors, type Safetensors } from '../tensor/safetensors.js';
 import { parseJson, quote, validate } from '../validate.js';
+import { type ModelTensors, withSparseMatrices } from './sparse-file.js';
 
 const single = 'model.safetensors';
 const index = 'model.safetensors.index.json';
@@ -10,11 +11,11 @@ const index = 'model.safetensors.index.json';
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
 
 /**
- * Opens a model's tensors: `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+ * Opens a model's tensors: `model.safetensors`, in which matrices may be stored by their nonzero weights, or the shards that `model.safetensors.index.json` names.
  * @throws InputError when neither is there, a shard is missing or damaged, or the index and the shards disagree
  */
-export async function openTensors(files: ModelFiles): Promise<Omit<Safetensors, 'metadata'>> {
-  if (await files.has(single)) return readSafetensors(await files.bytes(single), single);
+export async function openTensors(files: ModelFiles): Promise<ModelTensors> {
+  if (await files.has(single)) return withSparseMatrices(await readSafetensors(await files.bytes(single), single));
   if (!(await files.has(index))) {
     throw new InputError(`${files.name} has neither ${single} nor ${index}; only safetensors checkpoints can be read`);
   }
@@ -51,5 +52,6 @@ export async function openTensors(files: ModelFiles): Promise<Omit<Safetensors, 
     tensors: new Map([...shards.values()].flatMap((shard) => [...shard.tensors])),
     raw: async (name, start, length) => find(name).raw(name, start, length),
     load: async (name) => find(name).load(name),
+    sparse: new Map(),
   };
 }

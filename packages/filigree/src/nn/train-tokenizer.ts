@@ -1,8 +1,14 @@
 import { InputError } from '../errors.js';
 
 /** How text is cut before pairs are merged: words with the space before them, one or two digits, single marks, other spaces. */
-const cuts = (digits: 1 | 2): RegExp =>
+const proseCuts = (digits: 1 | 2): RegExp =>
   new RegExp(` ?\\p{L}+|\\p{N}${digits === 2 ? '{1,2}' : ''}| ?[^\\s\\p{L}\\p{N}]|\\s`, 'gu');
+
+/**
+ * How programs are cut: newlines with the indentation after them; names with the space or point before them; digits; `()`; runs of
+ * `]` with a comma; runs of operators; other single marks and spaces.
+ */
+const programCuts = /\n+ *|[ .]?[\p{L}_]+| ?\p{N}|\(\)|\]+,?| ?[-=+*/<>!%]+| ?[^\s\p{L}\p{N}_]|\s/gu;
 
 /** The merges that make every number of two digits a token. */
 const numbers: readonly (readonly [string, string])[] = Array.from({ length: 100 }, (_, n) => [
@@ -21,6 +27,8 @@ export interface TokenizerOptions {
   minimum?: number;
   /** Digits that make a token: with 2, numbers are cut into pairs from the left, and 00 to 99 are tokens whatever the text has. */
   digits?: 1 | 2;
+  /** What is cut as one: words of prose, or what programs are made of (`.add`, ` +=`, `]]`, a newline with its indentation). */
+  kind?: 'prose' | 'programs';
 }
 
 /** The two files of a tokenizer in Hugging Face layout, ready for `JSON.stringify`. */
@@ -100,20 +108,23 @@ function merge(word: Word, left: string, right: string): void {
  * until the vocabulary has `size`. Every text can be encoded, and decoding gives it back.
  *
  * Ids are `<s>` 0, `</s>` 1, the bytes 2 .. 257, then the merges in order; encoding puts `<s>` first. Punctuation marks stay
- * single, and so do digits unless pairs of them are asked for. The result depends on how often words occur in `texts`, not on their order.
+ * single, but for those of programs, and so do digits unless pairs of them are asked for. The result depends on how often words
+ * occur in `texts`, not on their order.
  *
- * Throws `InputError` for a size below 258.
+ * Throws `InputError` for a size below 258, and for pairs of digits in programs.
  */
 export function trainTokenizer(
   texts: Iterable<string>,
-  { size = 640, minimum = 2, digits = 1 }: TokenizerOptions = {},
+  { size = 640, minimum = 2, digits = 1, kind = 'prose' }: TokenizerOptions = {},
 ): TokenizerFiles {
+  if (kind === 'programs' && digits === 2)
+    throw new InputError('Digits of programs are tokens of their own, never pairs.');
   const least = digits === 2 ? 358 : 258;
   if (!Number.isInteger(size) || size < least) {
     const what = `the 256 bytes and two special ones${digits === 2 ? ', and a hundred numbers' : ''}`;
     throw new InputError(`A byte-level vocabulary needs at least ${least} tokens, not ${size}: ${what}.`);
   }
-  const cut = cuts(digits);
+  const cut = kind === 'programs' ? programCuts : proseCuts(digits);
   const words = countWords(texts, cut);
   const tokens: string[] = [...SPECIAL, ...byteLetters()];
   const known = new Set(tokens);

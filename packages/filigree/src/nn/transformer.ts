@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js';
+import { absTopK } from '../sparse/index.js';
 import {
   add,
   alias,
@@ -21,7 +22,7 @@ import {
   tagged,
   tensor,
 } from '../tensor/index.js';
-import { capped, hideUnseen, rotaryAngles, rowsAt, turnedAt, withinWindow } from './attention.js';
+import { capped, hideUnseen, rotaryAngles, rowsAt, turnedAt, withinWindow, withSink } from './attention.js';
 import type { Past } from './cache.js';
 import type { TransformerConfig } from './config.js';
 import { norm, rootMeanSquare } from './norm.js';
@@ -50,6 +51,11 @@ export interface RunOptions {
   narrow?: boolean;
   /** Starts from a residual stream `[b, t, width]` at the entrance of a layer instead of from tokens. */
   from?: { readonly layer: number; readonly residual: Tensor };
+  /**
+   * Multiplies `x[.., in]` with the parameter of this name, bias added, in another way than the dense product, such as a sparse one; undefined
+   * leaves it to that. Not asked where heads read copies of their own (`split`) or write apart (`results`).
+   */
+  multiply?: (name: string, x: Tensor, bias: Tensor | undefined) => Tensor | undefined;
   /** Continues after the positions stored here; a `KeyValueCache` stores the new ones too, a `SharedPast` does not. */
   cache?: Past;
 }
@@ -64,10 +70,11 @@ export interface Run {
 const activations = { silu, gelu, geluTanh, relu };
 
 /**
- * A decoder-only transformer (Llama, Mistral, Qwen2, GPT-2, GPT-NeoX, Gemma 2 families) whose activations can be read, replaced and
+ * A decoder-only transformer (Llama, Mistral, Qwen2, GPT-2, GPT-NeoX, Gemma 2 families, and our own weight-sparse one) whose activations can be read, replaced and
  * differentiated at named sites (`siteNames`). Shapes: residual sites `[b, t, width]`; `attn.q`, `.z` `[b, t, heads, headWidth]`;
  * `attn.k`, `.v` the same, with `kvHeads` heads unless split or ungrouped; `attn.scores` (before masking), `.pattern`
- * `[b, heads, t, s]`; `attn.result` `[b, t, heads, width]`; scales end in 1; MLP sites `[b, t, mlpWidth]`.
+ * `[b, heads, t, s]`; `attn.result` `[b, t, heads, width]`; `attn.in` (without split) and `mlp.in`, what is read after the norm, as the
+ * stream; scales end in 1; MLP sites `[b, t, mlpWidth]`. Where the model keeps only the largest values (`topK`), sites hold what is left.
  */
 export class Transformer {
   private readonly owner = new Scope();
@@ -131,7 +138,10 @@ export class Transformer {
     const [scale, normalized] = ['scale', 'normalized'].map((s) => (v: Tensor) => visit(`ln_final.${s}`, v));
     const output = norm(x, weights.finalNorm, config, scale, normalized);
     const labels = options.at ? 'bd,vd->bv' : 'btd,vd->btv';
-    const logits = visit('logits', capped(einsum(labels, output, weights.unembed), config.logitCap));
+    const name = config.tied ? 'embed.weight' : 'unembed.weight';
+    const read = options.multiply?.(name, output, undefined) ?? einsum(labels, output, weights.unembed);
+    const following = weights.bigram ? add(read, this.followers(weights.bigram, tokens, options.at)) : read;
+    const logits = visit('logits', capped(following, config.logitCap));
     return {
       logits,
       site(name) {
@@ -167,6 +177,28 @@ export class Transformer {
     return positions ? add(embedded, slice(positions, 0, start, start + length)) : embedded;
   }
 
+  /** AbsTopK of the last `dims` dimensions where the model has it. */
+  private kept(x: Tensor, dims = 1): Tensor {
+    const { topK } = this.config;
+    if (topK === undefined) return x;
+    const size = x.shape.slice(-dims).reduce((a, b) => a * b, 1);
+    const count = Math.max(1, Math.round(topK * size));
+    return dims === 1
+      ? absTopK(x, count)
+      : reshape(absTopK(reshape(x, [...x.shape.slice(0, -dims), size]), count), x.shape);
+  }
+
+  /** The rows of the bigram table at the current tokens, `[b, t, vocabulary]`, or `[b, vocabulary]` at the positions `at`. */
+  private followers(bigram: Tensor, tokens: Tokens, at: readonly number[] | undefined): Tensor {
+    if (tokens.length === 0) throw new InputError('A model with a bigram table needs the tokens.');
+    const length = Math.max(...tokens.map((row) => row.length));
+    const ids = at
+      ? tokens.map((row, b) => row[at[b]])
+      : tokens.flatMap((row) => [...row, ...Array<number>(length - row.length).fill(0)]);
+    const shape = at ? [tokens.length] : [tokens.length, length];
+    return gather(bigram, tensor(ids, shape, 'i32', bigram.device));
+  }
+
   private block(
     layer: number,
     w: BlockWeights,
@@ -181,29 +213,31 @@ export class Transformer {
     const x = at('resid_pre', input);
     const attention = this.attention(layer, w, x, at, wanted, options, only);
     const entrance = only ? rowsAt(x, only) : x;
-    const added = add(entrance, at('attn_out', attention));
+    const added = add(entrance, at('attn_out', this.kept(attention)));
     const mid = config.parallel ? added : at('resid_mid', added);
     if (!w.mlp) return at('resid_post', mid);
     const read = at('mlp_in', alias(config.parallel ? entrance : mid));
-    const output = norm(read, w.norm2, config, (s) => at('ln2.scale', s));
+    const output = at('mlp.in', this.kept(norm(read, w.norm2, config, (s) => at('ln2.scale', s))));
     const act = activations[config.activation];
-    const linear = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
+    const linear = (name: string, y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
+      const other = options.multiply?.(`blocks.${layer}.mlp.${name}.weight`, y, bias);
+      if (other) return other;
       const z = einsum('btd,hd->bth', y, weight);
       return bias ? add(z, bias) : z;
     };
     let hidden: Tensor;
     if (w.mlp.gate) {
-      const gate = at('mlp.pre', linear(output, w.mlp.gate, w.mlp.gateBias));
-      const up = at('mlp.pre_linear', linear(output, w.mlp.in, w.mlp.inBias));
+      const gate = at('mlp.pre', linear('gate', output, w.mlp.gate, w.mlp.gateBias));
+      const up = at('mlp.pre_linear', linear('in', output, w.mlp.in, w.mlp.inBias));
       const activated = tagged('act', () => act(gate));
       hidden = tagged('gate', () => mul(activated, up));
     } else {
-      const pre = at('mlp.pre', linear(output, w.mlp.in, w.mlp.inBias));
+      const pre = at('mlp.pre', linear('in', output, w.mlp.in, w.mlp.inBias));
       hidden = tagged('act', () => act(pre));
     }
-    const written = linear(at('mlp.post', hidden), w.mlp.out, w.mlp.outBias);
+    const written = linear('out', at('mlp.post', this.kept(hidden)), w.mlp.out, w.mlp.outBias);
     const normed = norm(written, w.postNorm2, config, (s) => at('ln2_post.scale', s));
-    return at('resid_post', add(mid, at('mlp_out', normed)));
+    return at('resid_post', add(mid, at('mlp_out', this.kept(normed))));
   }
 
   private attention(
@@ -223,7 +257,11 @@ export class Transformer {
     const queries = only ? 1 : length;
     const asked = (y: Tensor): Tensor => (only ? rowsAt(y, only) : y);
 
-    const project = (y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
+    const project = (part: string, y: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
+      const other = split
+        ? undefined
+        : options.multiply?.(`blocks.${layer}.attn.${part}.weight`, y, bias && reshape(bias, [-1]));
+      if (other) return reshape(other, [batch, y.shape[1], weight.shape[0], headWidth]);
       const z = einsum(split ? 'bthd,hed->bthe' : 'btd,hed->bthe', y, weight);
       return bias ? add(z, bias) : z;
     };
@@ -231,23 +269,25 @@ export class Transformer {
     let k: Tensor;
     let v: Tensor;
     if (split) {
-      const read = (site: string, stream: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
+      const read = (part: string, stream: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor => {
+        const site = `${part}_input`;
         const positions = stream.shape[1];
         const copies = expand(reshape(stream, [batch, positions, 1, width]), [batch, positions, heads, width]);
         return project(
-          norm(at(site, copies), norm1, config, scale),
+          part,
+          this.kept(norm(at(site, copies), norm1, config, scale)),
           ungroup(weight, heads),
           bias && ungroup(bias, heads),
         );
       };
-      q = read('q_input', asked(x), w.q, w.qBias);
-      k = read('k_input', x, w.k, w.kBias);
-      v = read('v_input', x, w.v, w.vBias);
+      q = read('q', asked(x), w.q, w.qBias);
+      k = read('k', x, w.k, w.kBias);
+      v = read('v', x, w.v, w.vBias);
     } else {
-      const output = norm(x, norm1, config, scale);
-      q = project(asked(output), w.q, w.qBias);
-      k = project(output, w.k, w.kBias);
-      v = project(output, w.v, w.vBias);
+      const output = at('attn.in', this.kept(norm(x, norm1, config, scale)));
+      q = project('q', asked(output), w.q, w.qBias);
+      k = project('k', output, w.k, w.kBias);
+      v = project('v', output, w.v, w.vBias);
     }
     if (options.ungroup) {
       const perHead = (z: Tensor): Tensor => {
@@ -259,9 +299,9 @@ export class Transformer {
       k = perHead(k);
       v = perHead(v);
     }
-    q = at('attn.q', q);
-    k = at('attn.k', k);
-    v = at('attn.v', v);
+    q = at('attn.q', this.kept(q, 2));
+    k = at('attn.k', this.kept(k, 2));
+    v = at('attn.v', this.kept(v, 2));
 
     const start = options.cache?.length ?? 0;
     if (this.angles) {
@@ -277,16 +317,22 @@ export class Transformer {
     const products = einsum('btgrd,bsgd->bgrts', grouped, k, config.scoreScale ?? 1 / Math.sqrt(headWidth));
     const scores = at('attn.scores', reshape(capped(products, config.scoreCap), [batch, heads, queries, keys]));
     const window = config.windows?.[layer] ?? 0;
-    const attend = (): Tensor =>
-      only
-        ? softmax(hideUnseen(scores, start, only, window))
-        : softmax(withinWindow(scores, start, window), { queries, shift: start });
+    const attend = (): Tensor => {
+      if (only) return withSink(hideUnseen(scores, start, only, window), w.sink, (all) => softmax(all));
+      const seen = withinWindow(scores, start, window);
+      return withSink(seen, w.sink, (all, more) => softmax(all, { queries, shift: start + more }));
+    };
     const pattern = at('attn.pattern', tagged('pattern', attend));
     const weighted = reshape(pattern, [batch, groups, heads / groups, queries, keys]);
     const z = at('attn.z', reshape(einsum('bgrts,bsgd->btgrd', weighted, v), [batch, queries, heads, headWidth]));
     const perHeadResults = options.results || wanted.has(`blocks.${layer}.attn.result`);
     const bias = (y: Tensor): Tensor => (w.outBias ? add(y, w.outBias) : y);
     if (!postNorm1) {
+      const flat = () => reshape(z, [batch, queries, heads * headWidth]);
+      const other = perHeadResults
+        ? undefined
+        : options.multiply?.(`blocks.${layer}.attn.out.weight`, flat(), w.outBias);
+      if (other) return other;
       if (!perHeadResults) return bias(einsum('bthe,dhe->btd', z, w.out));
       return bias(sum(at('attn.result', einsum('bthe,dhe->bthd', z, w.out)), 2));
     }

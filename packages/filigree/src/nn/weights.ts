@@ -14,6 +14,8 @@ export interface Weights {
   readonly finalNorm: NormWeights | undefined;
   /** `[vocabulary, width]`; the embedding itself when tied. */
   readonly unembed: Tensor;
+  /** `[vocabulary, vocabulary]`: logits to add, by the current token. */
+  readonly bigram?: Tensor;
 }
 
 export interface BlockWeights {
@@ -40,6 +42,8 @@ export interface AttentionWeights {
   /** `[width, heads, headWidth]` */
   readonly out: Tensor;
   readonly outBias?: Tensor;
+  /** `[heads]`: logits of attending to nothing. */
+  readonly sink?: Tensor;
 }
 
 export interface MlpWeights {
@@ -105,6 +109,7 @@ export function weightsOf(config: TransformerConfig, parameters: Parameters): We
         vBias: v.bias,
         out: reshape(get(`${block}.attn.out.weight`), [width, heads, headWidth]),
         outBias: has(`${block}.attn.out.bias`),
+        sink: has(`${block}.attn.sink.bias`),
       },
       postNorm1: config.postNorms ? norm(`${block}.ln1_post`) : undefined,
       norm2: norm(`${block}.ln2`),
@@ -118,6 +123,7 @@ export function weightsOf(config: TransformerConfig, parameters: Parameters): We
     blocks,
     finalNorm: norm('ln_final'),
     unembed: config.tied ? get('embed.weight') : get('unembed.weight'),
+    bigram: has('bigram.weight'),
   };
 }
 
@@ -134,7 +140,7 @@ export function randomParameters(
   const parameters = new Map<string, Tensor>();
   for (const [name, shape] of parameterShapes(config)) {
     const size = shape.reduce((a, b) => a * b, 1);
-    const bias = name.endsWith('.bias');
+    const bias = name.endsWith('.bias') || name === 'bigram.weight';
     const gain = /ln\w*\.weight$/.test(name);
     const writes = /(attn|mlp)\.out\.weight$/.test(name);
     const deviation = writes ? scale / Math.sqrt(2 * config.layers) : scale;

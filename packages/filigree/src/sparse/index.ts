@@ -1,3 +1,4 @@
+export { absTopK } from './abs-top-k.js';
 export {
   type Allocator,
   type AllocatorName,
@@ -6,15 +7,28 @@ export {
   ratiosOf,
   setCounts,
 } from './allocate.js';
+export { autoLayout } from './auto-layout.js';
 export { type ButterflyWeights, butterflyBudget, butterflyLinear, butterflyWeights } from './butterfly.js';
 export { anySupport, type Constraint, fanInSupport, nmGroups, sameFanIn, within } from './constraint.js';
 export { type ConvOptions, convColumns, sparseConv2d } from './conv.js';
+export { denseGradientLinear } from './dense-gradient-linear.js';
 export { loadSparse, type StoredSparse, storeDense, storeSparse } from './files.js';
+export { keepLargest, leastOfRow } from './keep-largest.js';
 export { Layout, type LayoutStatistics } from './layout.js';
-export { sparseLinear } from './linear.js';
+export { sparseLinear, sparseLinearTransposed } from './linear.js';
 export { groupedNmMask, type NmgSpec, nmPatterns } from './nmg.js';
 export { type LayoutSpec, layoutName, parseLayout } from './packing.js';
-export { type NmSpec, nmMask, Projection, type ProjectOptions, project, projectedLinear } from './project.js';
+export {
+  NmProjection,
+  type NmSpec,
+  nmMask,
+  type Projection,
+  type ProjectionSpec,
+  type ProjectOptions,
+  project,
+  projectedLinear,
+} from './project.js';
+export { type SupportSpec, selectSupport } from './project-support.js';
 export { randomFanIn, randomTopology } from './random-topology.js';
 export {
   type DispatchReport,

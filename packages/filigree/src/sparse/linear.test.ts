@@ -17,7 +17,7 @@ import {
 } from '../tensor/index.js';
 import { unscoped } from '../tensor/scope.js';
 import { Layout } from './layout.js';
-import { sparseLinear } from './linear.js';
+import { sparseLinear, sparseLinearTransposed } from './linear.js';
 import { cases, numbers } from './random.testing.js';
 import { SparseTensor } from './sparse-tensor.js';
 import { Topology } from './topology.js';
@@ -55,6 +55,36 @@ describe('sparseLinear', () => {
       { numRuns: 60 },
     );
     expect([...kinds].sort()).toEqual(['block', 'butterfly', 'condensed', 'csr', 'nm', 'nmg']);
+  });
+
+  it('goes back through every layout, with the gradients of finite differences', () => {
+    const small = cases.filter(({ rows, cols }) => rows * cols <= 120 && rows > 0);
+    fc.assert(
+      fc.property(small, ({ rows, cols, mask, spec }) => {
+        const layout = new Layout(Topology.fromMask(mask, rows, cols), spec);
+        const shapes = [[2, 3, rows], [layout.size], [cols]];
+        const inputs = shapes.map((shape, k) =>
+          tensor(
+            numbers(
+              shape.reduce((a, b) => a * b),
+              k + 4,
+            ),
+            shape,
+            undefined,
+            device,
+          ),
+        );
+        const weight = (values: Tensor) => unscoped(() => new SparseTensor(values, layout));
+        const f = (x: Tensor, values: Tensor, bias: Tensor) => square(sparseLinearTransposed(x, weight(values), bias));
+        expect(gradientError(f as (...x: Tensor[]) => Tensor, inputs)).toBeLessThan(1e-6);
+        const [x, values, bias] = inputs;
+        const dense = tensor(layout.unpack(values.dataSync()), [rows, cols], undefined, device);
+        const right = add(matmul(x, dense), bias).dataSync();
+        const ours = sparseLinearTransposed(x, weight(values), bias).dataSync();
+        for (const [k, y] of ours.entries()) expect(y).toBeCloseTo(right[k], 9);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it('equals a dense layer with a mask on the CPU, gradients too', () => {

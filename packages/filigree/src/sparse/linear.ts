@@ -49,3 +49,43 @@ function multiply(x: Tensor, w: SparseTensor, bias: Tensor | undefined): Tensor 
     return gradients;
   });
 }
+
+/**
+ * `y = x W + b` with a sparse `W[out, in]`, the way back through the layer: `y[.., j] = b[j] + sum of W[i, j] x[.., i]`. Gradients as in `sparseLinear`.
+ * @param x `[.., out]`, at least one dimension
+ * @param bias `[in]`
+ * @returns `[.., in]`
+ * @throws InputError where the shapes do not fit
+ */
+export function sparseLinearTransposed(x: Tensor, w: SparseTensor, bias?: Tensor): Tensor {
+  const [out, inputs] = w.shape;
+  if (x.shape.length === 0 || x.shape[x.shape.length - 1] !== out) {
+    throw new InputError(`sparseLinearTransposed: a ${out} x ${inputs} weight needs ${out} features, got [${x.shape}]`);
+  }
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== inputs)) {
+    throw new InputError(
+      `sparseLinearTransposed: a ${out} x ${inputs} weight needs a bias of ${inputs}, got [${bias.shape}]`,
+    );
+  }
+  const samples = sizeOf(x.shape.slice(0, -1));
+  const rows = reshape(x, [samples, out]);
+  const products = w.products();
+  const view = (t: Tensor) => t.view('sparseLinearTransposed');
+  const y = Tensor.allocate([samples, inputs], undefined, x.device);
+  products.product(w.transposed(), view(w.values), view(y), view(rows), bias && view(bias));
+  const operands = bias ? [rows, w.values, bias] : [rows, w.values];
+  const recorded = record('sparseLinearTransposed', y, operands, (g) => {
+    const gradients: (Tensor | null)[] = [null, null];
+    if (rows.tracked) {
+      gradients[0] = Tensor.allocate([samples, out], undefined, x.device);
+      products.product(w.forward(), view(w.values), view(gradients[0]), view(g));
+    }
+    if (w.values.tracked) {
+      gradients[1] = Tensor.allocate([w.layout.size], undefined, x.device);
+      products.sampled(w.forward(), view(gradients[1]), view(rows), view(g));
+    }
+    if (bias) gradients.push(bias.tracked ? sum(g, 0) : null);
+    return gradients;
+  });
+  return reshape(recorded, [...x.shape.slice(0, -1), inputs]);
+}

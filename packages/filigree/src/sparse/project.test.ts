@@ -6,6 +6,7 @@ import { createReferenceDevice } from '../kernels/reference.js';
 import { keptInRow, keptPerRow } from '../kernels/reference-sparse.js';
 import { add, matmul, mul, scope, setDefaultDevice, square, sub, sum, tensor, valueAndGrad } from '../tensor/index.js';
 import { nmMask, project, projectedLinear } from './project.js';
+import { type SupportSpec, selectSupport } from './project-support.js';
 import { numbers } from './random.testing.js';
 
 const reference = createReferenceDevice('f64');
@@ -44,6 +45,41 @@ describe('the largest n of every m', () => {
         agree([...outputs, { ...w, data }], call);
       }),
       { numRuns: 120 },
+    );
+  });
+});
+
+describe('the largest of long groups', () => {
+  const long = fc.record({
+    rows: fc.integer({ min: 1, max: 5 }),
+    cols: fc.integer({ min: 1, max: 120 }),
+    m: fc.integer({ min: 33, max: 130 }),
+  });
+  it('are those of sorting, the first of equals, on every device', () => {
+    fc.assert(
+      fc.property(
+        long.chain(({ rows, cols, m }) =>
+          fc.tuple(plans([rows, cols], 'input'), fc.constant(m), fc.integer({ min: 1, max: m })),
+        ),
+        fc.constantFrom('real', 'ties', 'zeros', 'odd'),
+        ([w, m, n], kind) => {
+          const data = w.data.map((x, i) => {
+            if (kind === 'odd') return [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, x][i % 5];
+            if (kind === 'zeros') return i % 7 === 0 ? x : 0;
+            return kind === 'ties' ? Math.round(x) : x;
+          });
+          const [rows, cols] = w.shape;
+          const mask = {
+            dtype: 'f32' as const,
+            data: new Array<number>(rows * cols).fill(0),
+            offset: 0,
+            shape: w.shape,
+            strides: [cols, 1],
+          };
+          agree([mask, { ...w, data }], (device, [out, x]) => device.sparse?.maskNm(out, x, n, m));
+        },
+      ),
+      { numRuns: 150 },
     );
   });
 });
@@ -122,6 +158,67 @@ describe('projectedLinear', () => {
     expect(p.macs).toEqual({ forward: 2, input: 4, weights: 4 });
     expect([...nmMask(w, p.layout).dataSync()]).toEqual([1, 0, 0, 1]);
     p.dispose();
+  });
+
+  it('keeps in every other layout what that can hold, and is a masked product with straight-through gradients', async () => {
+    const specs: SupportSpec[] = [
+      { kind: 'csr', density: 0.3 },
+      { kind: 'condensed', density: 0.25 },
+      { kind: 'block', r: 4, c: 2, density: 0.4 },
+      { kind: 'nmg', n: 1, m: 4, g: 2 },
+      { kind: 'butterfly', b: 4, k: 2 },
+    ];
+    const [out, inputs, count] = [16, 8, 5];
+    for (const device of [reference, ...devices]) {
+      setDefaultDevice(device);
+      for (const spec of specs) {
+        const w = tensor(numbers(out * inputs, 7), [out, inputs]);
+        const x = tensor(numbers(count * inputs, 8), [count, inputs]);
+        const bias = tensor(numbers(out, 9), [out]);
+        const p = await project(w, spec);
+        for (const turn of [0, 1]) {
+          const M = p.mask();
+          const size = Array.from(M.dataSync()).reduce((a, b) => a + b, 0);
+          expect(p.macs.forward).toBe(size);
+          const loss = () => sum(square(projectedLinear(x, p, bias, { pull: 0.3 })));
+          const { value, gradients } = valueAndGrad(loss, [x, w, bias]);
+          const y = add(matmul(x, mul(w, M), { transposeB: true }), bias);
+          const g = mul(2, y);
+          const decay = mul(0.3, mul(sub(1, M), w));
+          const right = [matmul(g, mul(w, M)), add(matmul(g, x, { transposeA: true }), decay), sum(g, 0)];
+          expect(value.dataSync()[0]).toBeCloseTo(sum(square(y)).dataSync()[0], 2);
+          for (const [k, t] of right.entries()) {
+            const data = t.dataSync();
+            const scale = Math.max(1, ...Array.from(data, Math.abs));
+            const ours = gradients[k]!.dataSync();
+            for (const [i, v] of data.entries()) expect(Math.abs(ours[i] - v)).toBeLessThanOrEqual(1e-5 * scale);
+          }
+          if (turn === 0) {
+            // Other weights: values follow at once, the support at the next update.
+            const view = w.view('test');
+            device.write(view.buffer, view.offset, numbers(out * inputs, 70));
+            expect(p.mask().dataSync()).toEqual(M.dataSync());
+            await p.update();
+            const moved = p
+              .mask()
+              .dataSync()
+              .some((m, k) => m !== M.dataSync()[k]);
+            expect(moved).toBe(spec.kind !== 'butterfly');
+          }
+        }
+        p.dispose();
+      }
+    }
+  });
+
+  it('keeps the largest weights, blocks and weights of each row', () => {
+    const w = [1, -5, 2, 0, 3, 1, 0, -4, 1, 1, 1, 1];
+    const kept = (spec: SupportSpec) => [...selectSupport(w, [3, 4], spec).keys()];
+    expect(kept({ kind: 'csr', density: 0.25 })).toEqual([1, 4, 7]);
+    expect(kept({ kind: 'condensed', density: 0.25 })).toEqual([1, 7, 8]);
+    expect(kept({ kind: 'block', r: 3, c: 1, density: 0.5 })).toEqual([0, 1, 4, 5, 8, 9]);
+    expect(() => kept({ kind: 'csr', density: 0 })).toThrow('a density lies above 0 and is at most 1, got 0');
+    expect(() => kept({ kind: 'block', r: 2, c: 3, density: 0.5 })).toThrow('2 x 3 do not divide a 3 x 4 weight');
   });
 
   it('says what does not fit', () => {

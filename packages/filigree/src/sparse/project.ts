@@ -4,6 +4,7 @@ import { keptPerRow } from '../kernels/reference-sparse.js';
 import { sizeOf } from '../kernels/views.js';
 import { add, matmul, mul, noGrad, record, reshape, scope, sub, sum, Tensor, transpose } from '../tensor/index.js';
 import { currentScope, unscoped } from '../tensor/scope.js';
+import { SupportProjection, type SupportSpec } from './project-support.js';
 
 /** `n` of every `m` neighbours along the dimension that a product sums over. */
 export interface NmSpec {
@@ -12,22 +13,43 @@ export interface NmSpec {
   readonly m: number;
 }
 
+/** What of a weight computes. */
+export type ProjectionSpec = NmSpec | SupportSpec;
+
 export interface ProjectOptions {
   /**
    * What carries gradients to the input:
-   * - `same` (default): the weights of the forward pass, `dX = dY W_f`. Their transpose is no n:m, so this product is a dense one.
+   * - `same` (default): the weights of the forward pass, `dX = dY W_f`. The transpose of n:m is no n:m, so there this product is a dense one.
    * - `own`: the largest `n` of every `m` along the other dimension, `dX = dY W_b`, packed: the bidirectional pruning of BDWP.
    */
   backward?: 'same' | 'own';
 }
 
+/** A dense weight `W[out, in]` that is trained, and what of it computes, packed in a layout. */
+export interface Projection {
+  /** `[out, in]` */
+  readonly w: Tensor;
+  readonly layout: ProjectionSpec;
+  /** Selects again from what `w` holds now; to be awaited where the layout's selection reads the weight. */
+  update(): void | Promise<void>;
+  /** `[out, in]`: 1 where the forward pass has a weight, 0 elsewhere; no gradient flows through it. */
+  mask(): Tensor;
+  /** Multiply-adds for one sample: forward, input gradient, and the gradient of all of `w`. */
+  readonly macs: { readonly forward: number; readonly input: number; readonly weights: number };
+  /** `x W_f^T (+ bias)` for `x[samples, in]`. */
+  product(x: Tensor, bias?: Tensor): Tensor;
+  /** The gradient by the input, `[samples, in]`, for the output's `[samples, out]`. */
+  inputGradient(g: Tensor): Tensor;
+  dispose(): void;
+}
+
 /**
- * A dense weight `W[out, in]` that is trained, and what of it computes: the `n` largest magnitudes in every `m` neighbours along `in`, packed.
+ * The `n` largest magnitudes in every `m` neighbours along `in` of a dense weight.
  * `projectedLinear` multiplies with those and hands the gradient straight through to all of `W`. The selection is made by
  * `project` and again by `update()`, which belongs after every change of `W`. Where `m` does not divide, the last group of `rest`
  * weights keeps `ceil(n * rest / m)`. Owned by the scope in which it is made; `W` stays the caller's.
  */
-export class Projection {
+export class NmProjection implements Projection {
   readonly #forward: Packed;
   readonly #backward: Packed | undefined;
 
@@ -62,23 +84,19 @@ export class Projection {
     );
   }
 
-  /** `[out, in]`: 1 where the forward pass has a weight (as `w` is now), 0 elsewhere; no gradient flows through it. */
   mask(): Tensor {
     return nmMask(this.w, this.layout);
   }
 
-  /** Multiply-adds for one sample: forward, input gradient, and the gradient of all of `w`. */
   get macs(): { forward: number; input: number; weights: number } {
     const all = sizeOf(this.w.shape);
     return { forward: this.#forward.size, input: this.#backward?.size ?? all, weights: all };
   }
 
-  /** `x W_f^T (+ bias)` for `x[samples, in]`. */
   product(x: Tensor, bias?: Tensor): Tensor {
     return this.#forward.product(x, bias);
   }
 
-  /** The gradient by the input, `[samples, in]`, for the output's `[samples, out]`. */
   inputGradient(g: Tensor): Tensor {
     if (this.#backward) return this.#backward.product(g);
     return scope(() => matmul(g, mul(this.w, this.mask())));
@@ -135,12 +153,20 @@ class Packed {
 }
 
 /**
- * Packs the part of a dense weight that a layout keeps, for methods whose paper trains dense weights under a sparse forward pass.
+ * Packs the part of a dense weight that a layout keeps, for methods whose paper trains dense weights under a sparse forward pass. n:m is selected on
+ * the device, at once; the other layouts (see `SupportSpec` for what they keep) read the weight to select, so that they are to be awaited, here and in
+ * `update()`. Between two updates the support stays and the values follow `w`.
  * @param w `[out, in]`
- * @throws InputError where `w` is no matrix or n:m is not `1 <= n <= m <= 32`
+ * @throws InputError where `w` is no matrix, the layout does not fit it, the density is not in (0, 1], or n:m is not `1 <= n <= m <= 32`
  */
-export function project(w: Tensor, layout: NmSpec, options: ProjectOptions = {}): Projection {
-  return new Projection(w, layout, options);
+export function project(w: Tensor, layout: NmSpec, options?: ProjectOptions): NmProjection;
+export function project(w: Tensor, layout: SupportSpec): Promise<Projection>;
+export function project(
+  w: Tensor,
+  layout: ProjectionSpec,
+  options: ProjectOptions = {},
+): NmProjection | Promise<Projection> {
+  return layout.kind === 'nm' ? new NmProjection(w, layout, options) : SupportProjection.of(w, layout);
 }
 
 /** `[rows, cols]`: 1 at the `n` largest magnitudes of every `m` neighbours of a row of `w`, 0 elsewhere. No gradient flows. */

@@ -4,6 +4,7 @@ import { gifts } from './gifts.js';
 import { herd } from './herds.js';
 import { jobs } from './jobs.js';
 import { list } from './lists.js';
+import { program } from './programs.js';
 import { longRhyme, rhyme } from './rhymes.js';
 import { talk } from './sayings.js';
 import { type NameKind, story } from './stories.js';
@@ -28,6 +29,7 @@ const passages = {
   code,
   jobs,
   herds: herd,
+  programs: program,
 } as const satisfies Record<string, Ingredient['passage']>;
 
 /** Names of ingredients with their weights. */

@@ -15,6 +15,7 @@ export {
   spanNames,
 } from './planted-positional.js';
 export { type PlantedTwoHop, type PlantedTwoHopOptions, plantedTwoHop } from './planted-two-hop.js';
-export { findTask, tasks } from './registry.js';
+export { programTasks } from './program-tasks.js';
+export { allTasks, findTask, tasks } from './registry.js';
 export type { Pair, Part, Task, TaskMetric, TextPair, TextRequest } from './task.js';
 export { answerToken, type FittedPairs, fitPair, type Misfit, type PairsOptions, taskPairs } from './tokenize.js';

@@ -1,5 +1,4 @@
 import { type Dataset, inOrder } from '../data/dataset.js';
-import type { Mlp } from '../nn/mlp.js';
 import {
   type AllocatorName,
   allocators,
@@ -8,10 +7,10 @@ import {
   randomTopology,
   type Topology,
 } from '../sparse/index.js';
-import { noGrad, Random, scope, tensor } from '../tensor/index.js';
+import { noGrad, Random, scope, type Tensor, tensor } from '../tensor/index.js';
 
 /** Share of samples whose class has the largest logit. */
-export async function classAccuracy(model: Mlp, data: Dataset): Promise<number> {
+export async function classAccuracy(model: { run(x: Tensor): Tensor }, data: Dataset): Promise<number> {
   let right = 0;
   for (const part of inOrder(data, 1000)) {
     const logits = scope(() => noGrad(() => model.run(tensor(part.inputs, [part.samples, part.features]))));
@@ -31,17 +30,22 @@ export async function classAccuracy(model: Mlp, data: Dataset): Promise<number> 
 export const mlpShapes = (sizes: readonly number[]): LayerShape[] =>
   sizes.slice(1).map((out, l) => ({ out, in: sizes[l] }));
 
-/** A random support for every layer: so many weights in all, spread over the layers by the allocator. */
+/** A random support for every layer: so many weights in all, spread over the layers by the allocator. @param sizes or the shapes of layers */
 export function randomTopologies(
-  sizes: readonly number[],
+  sizes: readonly number[] | readonly LayerShape[],
   density: number,
   options: { allocator?: AllocatorName; seed?: number } = {},
 ): Topology[] {
   const { allocator = 'erk', seed = 0 } = options;
-  const shapes = mlpShapes(sizes);
+  const shapes = isSizes(sizes) ? mlpShapes(sizes) : sizes;
   const counts = allocators[allocator](shapes, density);
-  return shapes.map((s, l) => randomTopology(s.out, s.in, counts[l], new Random(seed).fork(`topology ${l}`)));
+  return shapes.map(({ out, in: inputs, kernel = [1, 1] }, l) =>
+    randomTopology(out, inputs * kernel[0] * kernel[1], counts[l], new Random(seed).fork(`topology ${l}`)),
+  );
 }
+
+const isSizes = (sizes: readonly number[] | readonly LayerShape[]): sizes is readonly number[] =>
+  typeof sizes[0] === 'number';
 
 /** As `randomTopologies`, with the same number of inputs for every neuron of a layer, one at least: where SRigL begins. */
 export function fanInTopologies(

@@ -1,4 +1,4 @@
-import type { Mlp } from '../nn/mlp.js';
+import type { Layered } from '../nn/layered.js';
 import { SparseTensor } from '../sparse/index.js';
 
 /** What one sample costs in multiply-adds, and what a network takes in memory. */
@@ -16,7 +16,7 @@ export interface TrainingCost {
 }
 
 /** @param slots arrays that the optimiser keeps of each parameter: 1 for SGD with momentum, 2 for Adam */
-export function trainingCost(model: Mlp, slots = 1): TrainingCost {
+export function trainingCost(model: Layered, slots = 1): TrainingCost {
   const cost = { forward: 0, inputs: 0, weights: 0, bytes: 0, size: 0, dense: 0 };
   for (let l = 0; l < model.layers; l++) {
     const weight = model.weight(l);
@@ -24,9 +24,10 @@ export function trainingCost(model: Mlp, slots = 1): TrainingCost {
     const all = out * columns;
     const sparse = weight instanceof SparseTensor ? weight.layout : undefined;
     const macs = model.projections.get(l)?.macs ?? uniform(sparse ? sparse.size : all);
-    cost.forward += macs.forward;
-    if (l > 0) cost.inputs += macs.input;
-    cost.weights += macs.weights;
+    const { places } = model.uses[l];
+    cost.forward += places * macs.forward;
+    if (l > 0) cost.inputs += places * macs.input;
+    cost.weights += places * macs.weights;
     cost.size += macs.forward;
     cost.dense += all;
     const learned = sparse ? sparse.size : all;

@@ -10,6 +10,7 @@ import { corpus, ingredientsOf } from '../tasks/corpus.js';
 import { crossEntropy, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
+import { gradientsOnlyThere, PackedProducts, sharkfin, sparsify } from './weight-sparsity.js';
 
 export interface TrainOptions {
   seed?: number;
@@ -36,21 +37,26 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const ingredients = ingredientsOf(recipe.text);
   const tokenizerFiles = tokenizerOf(recipe, seed);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
   const parameters = randomParameters(config, { seed, scale: recipe.scale });
   const model = new Transformer(config, parameters);
-  const { batch, window, steps } = recipe;
+  const { batch, window, steps, sparsity } = recipe;
   const data = {
     batches: () => steps,
-    epoch: () => take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps),
+    epoch: () => numbered(take(textWindows(recipe, tokenizer, seed), steps)),
   };
-  const nextTokens = (block: Int32Array) => {
+  const products = sparsity && new PackedProducts(parameters);
+  const multiply = products?.multiply;
+  const nextTokens = ([step, block]: [number, Int32Array]) => {
+    if (sparsity && products) products.onlyThere = gradientsOnlyThere(sparsity, step);
     const rows = Array.from({ length: batch }, (_, b) => [...block.subarray(b * (window + 1), (b + 1) * (window + 1))]);
-    const { logits } = model.run(rows.map((row) => row.slice(0, -1)));
+    const { logits } = model.run(
+      rows.map((row) => row.slice(0, -1)),
+      { multiply },
+    );
     return crossEntropy(
       reshape(logits, [-1, vocabulary]),
       rows.flatMap((row) => row.slice(1)),
@@ -61,9 +67,23 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
       batch,
       seed,
       lr: recipe.lr,
-      schedule: cosine({ warmup: recipe.warmup, end: 0.05 }),
-      optimiser: { kind: 'adamw', beta2: recipe.beta2, weightDecay: recipe.weightDecay },
+      schedule: sparsity ? sharkfin(sparsity, recipe.warmup) : cosine({ warmup: recipe.warmup, end: 0.05 }),
+      optimiser: {
+        kind: 'adamw',
+        beta2: recipe.beta2,
+        weightDecay: recipe.weightDecay,
+        ...(recipe.beta1 === undefined ? {} : { beta1: recipe.beta1 }),
+        ...(recipe.eps === undefined ? {} : { eps: recipe.eps }),
+      },
       clip: recipe.clip,
+      gradientRms: recipe.gradientRms,
+      ...(sparsity &&
+        products && {
+          async constrain({ step }) {
+            sparsify(parameters, sparsity, step / steps);
+            await products.repack();
+          },
+        }),
       signal: options.signal,
       checkpoint: options.checkpoint,
       reportEvery: 20,
@@ -73,7 +93,18 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   } catch (error) {
     model.dispose();
     throw error;
+  } finally {
+    products?.dispose();
   }
+}
+
+/** The text that a recipe trains on, batch by batch without end: windows of token ids, `[batch, window + 1]` row-major. */
+export function textWindows(
+  { text, batch, window }: Pick<Recipe, 'text' | 'batch' | 'window'>,
+  tokenizer: Tokenizer,
+  seed: number,
+): Generator<Int32Array<ArrayBuffer>, void> {
+  return batches(corpus({ seed, ingredients: ingredientsOf(text) }), tokenizer, { batch, context: window });
 }
 
 /** The tokenizer of a recipe: byte pairs of its text without familiar names. */
@@ -81,6 +112,11 @@ export function tokenizerOf(recipe: Pick<Recipe, 'text' | 'tokenizer'>, seed: nu
   const { documents, even = false, ...options } = recipe.tokenizer;
   const ingredients = ingredientsOf(recipe.text).map((each) => (even ? { ...each, weight: 1 } : each));
   return trainTokenizer(take(corpus({ seed, names: 'paired', ingredients }), documents), options);
+}
+
+function* numbered<T>(items: Iterable<T>): Generator<[number, T]> {
+  let next = 0;
+  for (const item of items) yield [next++, item];
 }
 
 function* take<T>(items: Iterable<T>, count: number): Generator<T> {

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import type { LabelledBatch, Mlp } from '../nn/mlp.js';
+import type { LabelledBatch, Layered } from '../nn/layered.js';
 import { type Parameter, valuesOf } from '../nn/optimiser.js';
 import { drawKey, largest, Topology } from '../sparse/index.js';
 import { add, mul, type Random, scope, sqrt, square, sum, type Tensor, valueAndGrad } from '../tensor/index.js';
@@ -8,12 +8,12 @@ import { add, mul, type Random, scope, sqrt, square, sum, type Tensor, valueAndG
 export type WeightScores = Float64Array[];
 
 /** |w| */
-export async function magnitudeScores(model: Mlp): Promise<WeightScores> {
+export async function magnitudeScores(model: Layered): Promise<WeightScores> {
   return (await denseWeights(model)).map((w) => w.map(Math.abs));
 }
 
 /** SNIP (Lee et al. 2019): `|w dL/dw|` on one batch. */
-export async function snipScores(model: Mlp, batch: LabelledBatch): Promise<WeightScores> {
+export async function snipScores(model: Layered, batch: LabelledBatch): Promise<WeightScores> {
   const weights = await denseWeights(model);
   const gradients = await weightGradients(model, batch);
   return weights.map((w, l) => w.map((x, k) => Math.abs(x * gradients[l][k])));
@@ -23,7 +23,7 @@ export async function snipScores(model: Mlp, batch: LabelledBatch): Promise<Weig
  * GraSP (Wang et al. 2020) removes the weights with the largest `-w (H g)`; so that larger = keep, the score is `w (H g)`. The product with the
  * Hessian is `(grad(w + e g) - grad(w)) / e` with `e = 1e-3 / ||g||`.
  */
-export async function graspScores(model: Mlp, batch: LabelledBatch): Promise<WeightScores> {
+export async function graspScores(model: Layered, batch: LabelledBatch): Promise<WeightScores> {
   const weights = await denseWeights(model);
   const before = await weightGradients(model, batch);
   const norm = Math.sqrt(before.reduce((total, g) => total + g.reduce((a, b) => a + b * b, 0), 0));
@@ -128,7 +128,7 @@ function chooseGlobally(
 }
 
 /** Norm of the gradient by all weights on one batch. */
-export async function gradientNorm(model: Mlp, batch: LabelledBatch): Promise<number> {
+export async function gradientNorm(model: Layered, batch: LabelledBatch): Promise<number> {
   const norm = scope(() => {
     const list = weightsOf(model).map(valuesOf);
     const { gradients } = valueAndGrad(() => model.loss(batch), list);
@@ -139,10 +139,10 @@ export async function gradientNorm(model: Mlp, batch: LabelledBatch): Promise<nu
   return value;
 }
 
-const weightsOf = (model: Mlp): Parameter[] => Array.from({ length: model.layers }, (_, l) => model.weight(l));
+const weightsOf = (model: Layered): Parameter[] => Array.from({ length: model.layers }, (_, l) => model.weight(l));
 
 /** Weights as numbers. Throws InputError for a sparse network: scores before pruning need all weights. */
-export async function denseWeights(model: Mlp): Promise<Float64Array[]> {
+export async function denseWeights(model: Layered): Promise<Float64Array[]> {
   const all: Float64Array[] = [];
   for (const weight of weightsOf(model)) {
     if ('layout' in weight) throw new InputError('scores at initialisation need a dense network');
@@ -151,7 +151,7 @@ export async function denseWeights(model: Mlp): Promise<Float64Array[]> {
   return all;
 }
 
-async function weightGradients(model: Mlp, batch: LabelledBatch): Promise<Float64Array[]> {
+async function weightGradients(model: Layered, batch: LabelledBatch): Promise<Float64Array[]> {
   const gradients = scope(() => {
     const list = weightsOf(model).map(valuesOf);
     return valueAndGrad(() => model.loss(batch), list).gradients.map((g) => mul(g as Tensor, 1));
@@ -164,7 +164,7 @@ async function weightGradients(model: Mlp, batch: LabelledBatch): Promise<Float6
   return all;
 }
 
-function write(model: Mlp, weights: readonly Float64Array[]): void {
+function write(model: Layered, weights: readonly Float64Array[]): void {
   weightsOf(model).forEach((weight, l) => {
     const values = valuesOf(weight);
     const view = values.view('write');

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import { Mlp } from '../nn/mlp.js';
+import type { Layered } from '../nn/layered.js';
 import type { Parameter } from '../nn/optimiser.js';
 import {
   type AllocatorName,
@@ -13,7 +13,6 @@ import {
 } from '../sparse/index.js';
 import { tensor } from '../tensor/index.js';
 import { unscoped } from '../tensor/scope.js';
-import { mlpShapes } from './classifier.js';
 
 export interface PruneOptions {
   /** Share of all weights that stay. */
@@ -27,8 +26,11 @@ export interface PruneOptions {
  * The network of the largest weights by |w|; biases stay. What is there already as a sparse weight loses the rest of its weights likewise.
  * @throws InputError for a density out of range, or one that asks a layer for more weights than it has
  */
-export async function pruneWeights(model: Mlp, { density, allocator = 'global', layout }: PruneOptions): Promise<Mlp> {
-  const shapes = mlpShapes(model.options.sizes);
+export async function pruneWeights<M extends Layered>(
+  model: M,
+  { density, allocator = 'global', layout }: PruneOptions,
+): Promise<M> {
+  const shapes = model.uses;
   const sizes: Float64Array[] = [];
   const keys: (Float64Array | undefined)[] = [];
   const values: ArrayLike<number>[] = [];
@@ -41,7 +43,7 @@ export async function pruneWeights(model: Mlp, { density, allocator = 'global', 
   const present = sizes.reduce((sum, s) => sum + s.length, 0);
   const all = shapes.reduce((sum, s) => sum + s.out * s.in, 0);
   const counts =
-    allocator === 'global' ? ratiosOf(sizes, (density * all) / present) : allocators[allocator](shapes, density);
+    allocator === 'global' ? ratiosOf(sizes, (density * all) / present) : allocators[allocator](model.shapes, density);
   const parameters = new Map<string, Parameter>();
   for (let l = 0; l < model.layers; l++) {
     const { out, in: inputs } = shapes[l];
@@ -64,7 +66,7 @@ export async function pruneWeights(model: Mlp, { density, allocator = 'global', 
       parameters.set(`layers.${l}.bias`, tensor(bias));
     });
   }
-  return new Mlp({ ...model.options, topologies: undefined, projection: undefined, layout }, parameters);
+  return model.with(parameters) as M;
 }
 
 /** Values with their places, ascending; all places of a dense weight. */

@@ -1,6 +1,7 @@
 import { findNamed } from '../nearest.js';
 import type { TransformerConfig } from '../nn/config.js';
 import type { Mixture } from '../tasks/corpus.js';
+import type { WeightSparsity } from './weight-sparsity.js';
 
 /** Everything that decides a trained language model, but its seed. */
 export interface Recipe {
@@ -18,6 +19,7 @@ export interface Recipe {
     readonly size: number;
     readonly documents: number;
     readonly digits?: 1 | 2;
+    readonly kind?: 'prose' | 'programs';
     readonly even?: boolean;
   };
   readonly steps: number;
@@ -27,8 +29,16 @@ export interface Recipe {
   readonly lr: number;
   readonly warmup: number;
   readonly weightDecay: number;
+  readonly beta1?: number;
   readonly beta2: number;
-  readonly clip: number;
+  /** Added to the root of AdamW's second moment; 1e-8 where left out. */
+  readonly eps?: number;
+  /** Largest norm of all gradients together. */
+  readonly clip?: number;
+  /** Largest root mean square of all gradients together, in place of `clip`; `rescale` brings smaller ones up to it. */
+  readonly gradientRms?: { readonly limit: number; readonly rescale?: boolean };
+  /** How the weights become few; the learning rate follows the sharkfin then, and a half cosine otherwise. */
+  readonly sparsity?: WeightSparsity;
   /** Standard deviation of the initial weights. */
   readonly scale: number;
 }
@@ -82,7 +92,48 @@ const mix4: Recipe = {
   ...usual,
 };
 
-export const recipes: readonly Recipe[] = [stories, mix4];
+/** The transformer of "Weight-sparse transformers have interpretable circuits" (Gao et al. 2025), small. */
+const weightSparse: Recipe = {
+  name: 'weight-sparse',
+  description: 'a transformer of generated programs in which all but one of 32 weights become zero',
+  config: {
+    architecture: 'weight_sparse',
+    layers: 2,
+    heads: 12,
+    kvHeads: 12,
+    width: 192,
+    headWidth: 16,
+    mlpWidth: 768,
+    context: 64,
+    norm: 'rms',
+    normEps: 1e-5,
+    activation: 'gelu',
+    gated: false,
+    positions: 'none',
+    rotaryBase: 0,
+    rotaryWidth: 0,
+    tied: false,
+    biases: { qkv: true, attentionOut: true, mlp: true },
+    topK: 1 / 4,
+    sink: true,
+  },
+  text: { programs: 1 },
+  tokenizer: { size: 512, documents: 6000, kind: 'programs' },
+  steps: 4000,
+  batch: 16,
+  window: 64,
+  lr: 1e-2,
+  warmup: 0.01,
+  weightDecay: 0.1,
+  beta1: 0.9,
+  beta2: 0.95,
+  eps: 0.1,
+  gradientRms: { limit: 1, rescale: true },
+  sparsity: { density: 1 / 32, least: 4, from: 0.01, until: 0.5 },
+  scale: 0.05,
+};
+
+export const recipes: readonly Recipe[] = [stories, mix4, weightSparse];
 
 /** The recipe of this name. Throws InputError, with the nearest name, when there is none. */
 export function findRecipe(name: string): Recipe {

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.js';
-import type { MlpOptions } from '../nn/mlp.js';
+import type { LayeredOptions } from '../nn/layered.js';
 
 export interface SrSteOptions {
   /** `n` of every `m` inputs compute. */
@@ -14,9 +14,9 @@ export interface SrSteOptions {
  * through to all of `W`, and what does not compute decays: `W <- W - lr (dL/dW~ + pull (1 - M) W)`. So masks settle. The paper's 2e-4 belongs to
  * a learning rate of 0.1 and long training; in short ones more is needed.
  * Zhou, Ma, Zhu, Liu, Zhang, Yuan, Sun, Li: Learning N:M Fine-grained Structured Sparse Neural Networks From Scratch, ICLR 2021.
- * @returns what `Mlp` takes as `projection`
+ * @returns what `Mlp` and `Cnn` take as `projection`
  */
-export function srSte({ n, m, pull = 2e-4 }: SrSteOptions): NonNullable<MlpOptions['projection']> {
+export function srSte({ n, m, pull = 2e-4 }: SrSteOptions): NonNullable<LayeredOptions['projection']> {
   checkPull(pull);
   return { n, m, pull, backward: 'same' };
 }

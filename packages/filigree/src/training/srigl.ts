@@ -2,7 +2,10 @@ import { fanInSupport, type RewireContext, type Rewirer, rewiringCosine } from '
 import type { RewiringOptions } from './rigl.js';
 
 export interface SriglOptions extends RewiringOptions {
-  /** A neuron is switched off when less than this share of its inputs are salient; 0 never does. The paper: 0.3, in transformers 0.95. */
+  /**
+   * A neuron is switched off when less than this share of its inputs, rounded down, are salient; 0 never does. The paper: 0.3, in transformers 0.95.
+   * With few inputs a neuron more is needed to switch any off (0.3 of six asks for one); too much leaves a handful of neurons.
+   */
   ablation?: number;
 }
 

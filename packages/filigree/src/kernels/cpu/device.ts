@@ -55,6 +55,9 @@ export function createCpuDevice(options: EngineOptions = {}): CpuDevice {
     name: 'cpu',
     float: 'f32',
     numerics: engine.relaxed ? 'fused' : 'plain',
+    get memoryBytes() {
+      return engine.memory.bytes;
+    },
     engine,
     allocate(dtype: DType, length: number): CpuBuffer {
       if (dtype === 'f64') throw new TypeError('the CPU device has no f64; use the reference device');

@@ -6,6 +6,7 @@ import { fill } from './fill.js';
 import { i32 } from './instructions.js';
 import type { Block } from './memory.js';
 import { groupedKernel, groupedScratch, groupedWidth } from './sparse-grouped.js';
+import { maskLargest } from './sparse-largest.js';
 import { narrowBlocks, narrowQuads, narrowRows } from './sparse-narrow.js';
 import { packAllKernel, SAMPLED_BAND, sampledKernel } from './sparse-sampled.js';
 import { selectNm } from './sparse-select.js';
@@ -18,6 +19,10 @@ const NARROW_SAMPLES = 4;
 const THREAD_WORK = 1 << 20;
 /** Tiles for the rows of a batch that fill no whole one. */
 const REST_WIDTHS = [4, 8, 12, 16, 24];
+/** Longer groups of n:m are bisected; for shorter ones all pairs are compared, in code that is as long as their number. */
+const LONG_GROUP = 32;
+/** Inputs from which on a tile is larger than the caches. */
+const FAR_INPUTS = 1 << 16;
 /** Units for each thread, for balance. */
 const UNITS_PER_THREAD = 4;
 
@@ -49,7 +54,8 @@ export function cpuSparse(engine: Engine): SparseDevice {
       withRows(engine, [x, g], ([from, slope]) => sampled(engine, streams, viewAddress(out), from, slope, x.shape[0]));
     },
     selectNm: (values, columns, w, n, m) => selectNm(engine, { values, columns }, w, n, m),
-    maskNm: (mask, w, n, m) => selectNm(engine, { mask }, w, n, m),
+    maskNm: (mask, w, n, m) =>
+      m > LONG_GROUP ? maskLargest(engine, mask, w, n, m) : selectNm(engine, { mask }, w, n, m),
   };
 }
 
@@ -225,16 +231,20 @@ function wideTiles(engine: Engine, streams: Streams, job: ProductJob, width: num
 }
 
 /** The tile of the gradient of the values: wide ones touch the partial sums less often, but may end in more padding. */
-function sampledWidth(samples: number): number {
-  const cost = (width: number) => Math.ceil(samples / width) * (width + 6);
-  return [4, 8, 12, 16, 24].reduce((best, width) => (cost(width) <= cost(best) ? width : best));
+function sampledWidth(samples: number, features: number): number {
+  // Where a tile is larger than the caches, every entry waits for memory once a tile.
+  const far = features > FAR_INPUTS;
+  const cost = (width: number) => Math.ceil(samples / width) * (width + (far ? 64 : 6));
+  return (far ? [4, 8, 16, 24, 32] : [4, 8, 12, 16, 24]).reduce((best, width) =>
+    cost(width) <= cost(best) ? width : best,
+  );
 }
 
 function sampled(engine: Engine, streams: Streams, out: number, x: Rows, g: Rows, samples: number): void {
   const { memory, threads } = engine;
   const { step } = streams;
   const { rows, cols, lanes, size } = streams.pattern;
-  const width = sampledWidth(samples);
+  const width = sampledWidth(samples, cols);
   const tiles = Math.ceil(samples / width);
   const xs = packTiles(engine, x, samples, cols, width);
   const gs = packTiles(engine, g, samples, rows, width);

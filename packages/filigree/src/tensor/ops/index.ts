@@ -1,5 +1,6 @@
 export * from './elementwise.js';
 export { crossEntropy, gather, pick } from './gather.js';
+export { patches } from './patches.js';
 export { einsum, matmul } from './product.js';
 export { max, mean, min, sum } from './reduce.js';
 export { rotary } from './rotary.js';
