@@ -7,13 +7,15 @@ import { Transformer } from '../nn/transformer.js';
 import { randomParameters } from '../nn/weights.js';
 import { cosine } from '../sparse/schedule.js';
 import { corpus, ingredientsOf } from '../tasks/corpus.js';
-import { crossEntropy, reshape } from '../tensor/index.js';
+import { crossEntropy, Random, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
 import { gradientsOnlyThere, PackedProducts, sharkfin, sparsify } from './weight-sparsity.js';
 
 export interface TrainOptions {
   seed?: number;
+  /** Documents to train on besides the recipe's text: every other document is one of them, in random order, again and again. */
+  texts?: readonly string[];
   signal?: AbortSignal;
   checkpoint?: FitOptions['checkpoint'];
   onProgress?: (state: { step: number; steps: number; loss: number; tokens: number }) => void;
@@ -38,16 +40,18 @@ export interface TrainedModel {
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
   const ingredients = ingredientsOf(recipe.text);
-  const tokenizerFiles = tokenizerOf(recipe, seed);
+  const { texts = [] } = options;
+  const tokenizerFiles = tokenizerOf(recipe, seed, texts);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
   const parameters = randomParameters(config, { seed, scale: recipe.scale });
   const model = new Transformer(config, parameters);
   const { batch, window, steps, sparsity } = recipe;
+  const documents = () => alternating(corpus({ seed, ingredients }), texts, seed);
   const data = {
     batches: () => steps,
-    epoch: () => numbered(take(batches(corpus({ seed, ingredients }), tokenizer, { batch, context: window }), steps)),
+    epoch: () => numbered(take(batches(documents(), tokenizer, { batch, context: window }), steps)),
   };
   const products = sparsity && new PackedProducts(parameters);
   const multiply = products?.multiply;
@@ -99,11 +103,28 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   }
 }
 
-/** The tokenizer of a recipe: byte pairs of its text without familiar names. */
-export function tokenizerOf(recipe: Pick<Recipe, 'text' | 'tokenizer'>, seed: number): TokenizerFiles {
+/** The tokenizer of a recipe: byte pairs of its text without familiar names, and of `texts`. */
+export function tokenizerOf(
+  recipe: Pick<Recipe, 'text' | 'tokenizer'>,
+  seed: number,
+  texts: readonly string[] = [],
+): TokenizerFiles {
   const { documents, even = false, ...options } = recipe.tokenizer;
   const ingredients = ingredientsOf(recipe.text).map((each) => (even ? { ...each, weight: 1 } : each));
-  return trainTokenizer(take(corpus({ seed, names: 'paired', ingredients }), documents), options);
+  const all = alternating(corpus({ seed, names: 'paired', ingredients }), texts, seed);
+  return trainTokenizer(take(all, documents), options);
+}
+
+/** The documents of the corpus, after each of them one of `texts`, which are gone through in another random order each time. */
+function* alternating(documents: Iterable<string>, texts: readonly string[], seed: number): Generator<string> {
+  const random = new Random(seed).fork('texts');
+  let left: string[] = [];
+  for (const document of documents) {
+    yield document;
+    if (texts.length === 0) continue;
+    if (left.length === 0) left = random.shuffle(texts);
+    yield left.pop() as string;
+  }
 }
 
 function* numbered<T>(items: Iterable<T>): Generator<[number, T]> {
