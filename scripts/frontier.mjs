@@ -1,5 +1,5 @@
 /**
- * node scripts/frontier.mjs FOLDER [--tasks a,b,c] [--searches 4] [--steps 300] [--models a,b] [--again] [--page]
+ * node scripts/frontier.mjs FOLDER [--tasks a,b,c] [--searches 4] [--steps 300] [--models a,b] [--seed 0] [--again] [--page]
  *
  * What interpretability costs: for every model in FOLDER (`filigree train --recipe weight-sparse`, or dense, each a folder with its training.json),
  * the smallest circuits for three tasks, at a task loss of 0.15, by at most four learned masks each. Writes docs/weight-sparse.json, model by
@@ -24,11 +24,21 @@ const tasks = option('--tasks', 'single_double_quote,bracket_counting,set_or_str
 const searches = Number(option('--searches', 4));
 const steps = Number(option('--steps', 300));
 const file = join(root, 'docs/weight-sparse.json');
-const seed = 0;
+const seed = Number(option('--seed', 0));
+/** Where a row is kept: other seeds than 0 stand beside. */
+const keyOf = (name, task, of = 0) => `${name}/${task}${of === 0 ? '' : `/${of}`}`;
 const pairs = 128;
 
-const kept = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { models: {}, rows: {} };
+const stored = () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { models: {}, rows: {} });
+const kept = stored();
+/** Takes in what another run has measured in the meantime. */
+const refresh = () => {
+  const { models, rows } = stored();
+  kept.models = { ...models, ...kept.models };
+  kept.rows = { ...rows, ...kept.rows };
+};
 const save = () => {
+  refresh();
   const sorted = Object.fromEntries(Object.entries(kept.rows).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(`${file}.tmp`, `${JSON.stringify({ models: kept.models, rows: sorted }, null, 1)}\n`);
   renameSync(`${file}.tmp`, file);
@@ -37,7 +47,7 @@ const short = (x) => Number(x.toPrecision(5));
 
 if (!has('--page')) {
   const folder = words.find(
-    (word, i) => !word.startsWith('--') && !words[i - 1]?.match(/^--(tasks|searches|steps|models)$/),
+    (word, i) => !word.startsWith('--') && !words[i - 1]?.match(/^--(tasks|searches|steps|models|seed)$/),
   );
   if (!folder) {
     process.stderr.write('frontier: give the folder that holds the models\n');
@@ -54,7 +64,7 @@ drawPage();
 
 async function measure(path, name) {
   const training = JSON.parse(readFileSync(join(path, 'training.json'), 'utf8'));
-  const missing = tasks.filter((task) => has('--again') || !kept.rows[`${name}/${task}`]);
+  const missing = tasks.filter((task) => has('--again') || !kept.rows[keyOf(name, task, seed)]);
   const checkpoint = await lib.openCheckpoint(await openModelFiles(path));
   const tokenizer = await checkpoint.tokenizer();
   const { config } = checkpoint;
@@ -80,6 +90,8 @@ async function measure(path, name) {
   }
   const own = await lib.channelModel(model, texts);
   for (const task of missing) {
+    refresh();
+    if (!has('--again') && kept.rows[keyOf(name, task, seed)]) continue;
     const begun = performance.now();
     const of = (part) =>
       lib.questionsOf(
@@ -93,7 +105,7 @@ async function measure(path, name) {
       .map(({ plain: cut }) => ({ nodes: cut.size, edges: cut.edges.length, reached: cut.reached }))
       .sort((a, b) => b.reached - a.reached || a.edges - b.edges)[0];
     const gradientEdges = (await lib.weightEdges(own, gradient.kept)).length;
-    kept.rows[`${name}/${task}`] = {
+    kept.rows[keyOf(name, task, seed)] = {
       nodes: best.size,
       edges: best.edges.length,
       reached: best.reached,
@@ -110,7 +122,7 @@ async function measure(path, name) {
       seconds: Math.round((performance.now() - begun) / 1000),
     };
     save();
-    const { nodes, edges, seconds } = kept.rows[`${name}/${task}`];
+    const { nodes, edges, seconds } = kept.rows[keyOf(name, task, seed)];
     process.stderr.write(`${name} ${task}: ${nodes} nodes, ${edges} edges, ${seconds} s\n`);
   }
   own.dispose();
@@ -118,8 +130,8 @@ async function measure(path, name) {
 }
 
 /** Geometric mean of the tasks' edges, where all of them reached the loss; edges count as one at least. */
-function meanEdges(name, of = (row) => row) {
-  const rows = tasks.map((task) => kept.rows[`${name}/${task}`]);
+function meanEdges(name, of = (row) => row, from = 0) {
+  const rows = tasks.map((task) => kept.rows[keyOf(name, task, from)]);
   if (rows.some((row) => row === undefined || !of(row).reached)) return undefined;
   return Math.exp(rows.reduce((sum, row) => sum + Math.log(Math.max(1, of(row).edges)), 0) / rows.length);
 }
@@ -180,13 +192,14 @@ function page(names, points) {
     '',
     '"Held out" is the share of questions with other templates and names that the circuit answers right, beside the whole model\'s. "Needed" is the',
     'task loss of the model without the circuit, over the circuit\'s own; "resampled" the circuit\'s task loss when all else carries what it does on',
-    'another prompt; "two levels" its loss when each of its channels carries one of two values.',
+    'another prompt; "two levels" its loss when each of its channels carries one of two values. Without a circuit a model can do little worse than',
+    `guess (0.69 nats), so "needed" is 10 times or more, as asked, only where the circuit does well: in ${needed(names)}.`,
     '',
     '| model | task | nodes | edges | loss | uncalibrated | held out | whole model | needed | resampled | two levels |',
     '|---|---|---|---|---|---|---|---|---|---|---|',
     ...names.flatMap((name) =>
       tasks.flatMap((task) => {
-        const row = kept.rows[`${name}/${task}`];
+        const row = kept.rows[keyOf(name, task)];
         if (!row) return [];
         const { heldOut, full, withoutCircuit, resampled, binarised } = row.checks;
         const percent = (x) => `${(100 * x).toFixed(1)} %`;
@@ -198,6 +211,12 @@ function page(names, points) {
     ),
   );
   return lines;
+}
+
+function needed(names) {
+  const rows = names.flatMap((name) => tasks.flatMap((task) => kept.rows[keyOf(name, task)] ?? []));
+  const enough = rows.filter(({ checks, loss }) => checks.withoutCircuit.loss >= 10 * Math.max(loss, 1e-3));
+  return `${enough.length} of ${rows.length} circuits`;
 }
 
 function shown(edges) {
@@ -226,6 +245,14 @@ function verdict(names) {
     ];
     if (plainOwn !== undefined && plainNear !== undefined) {
       parts.push(`Without calibration: ${(plainOwn / plainNear).toFixed(1)} times.`);
+    }
+    for (let other = 1; other < 10; other++) {
+      const [a, b] = [own, near].map(({ name }) => meanEdges(name, undefined, other));
+      if (a !== undefined && b !== undefined) {
+        parts.push(
+          `With seed ${other} for pairs and masks: ${(a / b).toFixed(1)} times (${a.toFixed(1)} and ${b.toFixed(1)} edges).`,
+        );
+      }
     }
     if (above && below && above !== below) {
       const t = (own.validation - below.validation) / (above.validation - below.validation);

@@ -4,7 +4,7 @@
 
 `step`: forward, backward and an SGD-momentum update of one 1024x1024 layer with a mask at batch 128, the loss being half the
 sum of squares of the output; weights and momentum stay masked. `infer`: one sample through a 2048x2048 layer, dense and csr
-at 87.5 %, and SciPy's csr. `sparseprop`: forward and backward of a dense 768 -> 3072 layer at batch 2048. `mlp`: one step of N-1024-512-10
+at 87.5 %, and SciPy's csr; `srigl`: the same for 3072 -> 768 at 90 %. `sparseprop`: forward and backward of a dense 768 -> 3072 layer at batch 2048. `mlp`: one step of N-1024-512-10
 with masks at 99 %, batch 100, cross-entropy, SGD with momentum.
 """
 import argparse
@@ -43,10 +43,10 @@ def step(sparsity, size=1024, batch=128, lr=0.01, momentum=0.9):
     return best(work)
 
 
-def infer(density=0.125, size=2048):
+def infer(density=0.125, rows=2048, columns=2048):
     torch.manual_seed(1)
-    weight = torch.randn(size, size) * (torch.rand(size, size) < density)
-    x = torch.randn(size)
+    weight = torch.randn(rows, columns) * (torch.rand(rows, columns) < density)
+    x = torch.randn(columns)
     csr = weight.to_sparse_csr()
     column = x[:, None]
     with torch.no_grad():
@@ -106,4 +106,4 @@ if __name__ == "__main__":
     torch.set_num_threads(parser.parse_args().threads)
     steps = {str(s): step(s) for s in (0.6, 0.9, 0.95, 0.99)}
     mlps = {str(n): mlp(n) for n in (784, 3072)}
-    print(json.dumps({"step": steps, "infer": infer(), "sparseprop": sparseprop(), "mlp": mlps}))
+    print(json.dumps({"step": steps, "infer": infer(), "srigl": infer(0.1, 768, 3072), "sparseprop": sparseprop(), "mlp": mlps}))

@@ -139,26 +139,32 @@ export async function stepRows(device, times) {
   return rows;
 }
 
-/** One sample through 2048 x 2048 at 87.5 %, beside our own dense product and PyTorch's. */
+/** One sample through 2048 x 2048 at 87.5 % and through SRigL's 3072 -> 768 at 90 %, beside our own dense product and PyTorch's. */
 export async function inferRows(device, times) {
-  const size = 2048;
-  const [a, b, out] = [operand(device, 1, size), operand(device, size, size), operand(device, 1, size)];
-  const turned = { ...b, strides: [1, size] };
+  return [
+    ...(await inferLayer(device, [2048, 2048], 0.125, times?.infer)),
+    ...(await inferLayer(device, [768, 3072], 0.1, times?.srigl)),
+  ];
+}
+
+async function inferLayer(device, [rows, cols], density, times) {
+  const [a, b, out] = [operand(device, 1, cols), operand(device, rows, cols), operand(device, 1, rows)];
+  const turned = { ...b, shape: [cols, rows], strides: [1, cols] };
   const works = { dense: () => device.product({ a, b: turned, out, alpha: 1, accumulate: false }) };
   for (const name of ['csr', 'condensed', 'block 4x1']) {
-    works[name] = products(device, randomLayout(size, size, 0.125, name), 1).forward;
+    works[name] = products(device, randomLayout(rows, cols, density, name), 1).forward;
   }
   const { dense, ...rest } = await bestTimes(works, 5);
   const micro = (seconds) => rounded(seconds * 1e6);
   return Object.entries(rest).map(([name, seconds]) => ({
-    what: `one sample, ${name}, ${size} x ${size}, 87.5 % sparse`,
+    what: `one sample, ${name}, ${cols} -> ${rows}, ${100 * (1 - density)} % sparse`,
     ours: micro(seconds),
     peers: {
       dense: micro(dense),
       ...(times && {
-        'torch dense': micro(times.infer.dense),
-        'torch csr': micro(times.infer.csr),
-        ...(times.infer.scipy && { 'scipy csr': micro(times.infer.scipy) }),
+        'torch dense': micro(times.dense),
+        'torch csr': micro(times.csr),
+        ...(times.scipy && { 'scipy csr': micro(times.scipy) }),
       }),
     },
     unit: 'us',

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Row } from '../claim.js';
 import { relpClaim } from './relp.js';
+import { circuitSizes } from './relp-circuits.js';
 import { setting } from './relp-random.js';
 
 const row = (method: string, r: number, leak: number): Row => ({
@@ -28,9 +29,13 @@ const good = [
     seed: 0,
   })),
   ...['RelP', 'IG (10)', 'AtP'].map((method, i) => ({
-    setting: 'mix4, pronoun, neurons',
+    setting: 'mix4, agreement-simple, features',
     method,
-    figures: { 'backward passes': [1, 90, 1][i], 'f(10 %)': 0.8, 'f(20 %)': 0.9 },
+    figures: {
+      'backward passes': [1, 90, 1][i],
+      milliseconds: [10, 300, 10][i],
+      ...Object.fromEntries(circuitSizes.map((n) => [`f(${n})`, 0.8])),
+    },
     seed: 0,
   })),
 ];
@@ -56,8 +61,8 @@ it.each([
   ['heads are estimated much worse', 'RelP', { 'r of heads': 0.8 }],
   ['the residual stream is estimated worse', 'RelP', { 'r of residual': 0.5 }],
   ['attention is estimated much worse', 'RelP', { 'r of attention': 0.8 }],
-  ['circuits of neurons are less faithful', 'RelP', { 'f(10 %)': 0.6, 'f(20 %)': 0.9 }],
-  ['integrated gradients cost no more', 'IG (10)', { 'backward passes': 4 }],
+  ['circuits of features are less faithful at one size', 'RelP', { 'f(50)': 0.7 }],
+  ['integrated gradients take little longer', 'IG (10)', { milliseconds: 40 }],
   ['the activation rule does as much', 'activation rule alone', { r: 0.9 }],
 ])('does not hold when %s', (_, method, figures) => {
   const { holds, why } = relpClaim.holds(changed(method, figures));

@@ -13,7 +13,7 @@ import type { MeasureOptions, Row, Stages } from '../claim.js';
 import { shippedTasks } from './shipped-tasks.js';
 
 /** The project's own model. */
-const modelName = 'mix4';
+export const modelName = 'mix4';
 
 /** Share of the pairs on which the model must prefer the right answer: faithfulness to what is not there means nothing. */
 const leastRight = 0.6;
@@ -30,6 +30,8 @@ export interface Shipped {
 }
 
 export interface ShippedPlan {
+  /** By default the six tasks that methods are compared on. */
+  readonly tasks?: readonly Task[];
   /** Draws of pairs, how many to find on and how many to judge on. */
   readonly seeds: readonly number[];
   readonly found: number;
@@ -41,8 +43,10 @@ export interface ShippedPlan {
 }
 
 /** Stages of `onShippedTasks`. */
-export const shippedTaskStages = ({ openModel }: MeasureOptions, { seeds, stages }: ShippedPlan): number =>
-  openModel ? shippedTasks.length * seeds.length * stages : 0;
+export const shippedTaskStages = (
+  { openModel }: MeasureOptions,
+  { tasks = shippedTasks, seeds, stages }: ShippedPlan,
+): number => (openModel ? tasks.length * seeds.length * stages : 0);
 
 /** Measures on each of the tasks that the project's own model does; of each other one a row says why it is left out. */
 export async function onShippedTasks(
@@ -62,7 +66,7 @@ export async function onShippedTasks(
   const model = await loadTransformer(checkpoint);
   const rows: Row[] = [];
   try {
-    for (const task of shippedTasks) {
+    for (const task of plan.tasks ?? shippedTasks) {
       const setting = `${modelName}, ${task.name}${plan.suffix ?? ''}`;
       for (const seed of plan.seeds) {
         const pairs = fittedPairs(task, tokenizer, checkpoint.config.context, seed, plan);

@@ -5,6 +5,7 @@ import {
   embed,
   embeddingChance,
   fit,
+  type LabelledBatch,
   Mlp,
   mlpShapes,
   noGrad,
@@ -15,8 +16,10 @@ import {
   requiredWidth,
   SparseTensor,
   type Split,
+  StrongTicket,
   scope,
   type Topology,
+  type TrainingData,
   tensor,
   valuesOf,
 } from 'filigree';
@@ -86,6 +89,7 @@ async function embeddingRow(p: number, k: number, seed: number, count: number, s
   };
 }
 
+const tickets = 'a quarter of untrained weights chosen on glyphs-28';
 const density = 0.05;
 const starts = { 'dense start': 1, 'ER(0.5) start': 0.5, 'ER(0.2) start': 0.2 } as const;
 
@@ -168,13 +172,47 @@ async function startRow(method: string, seed: number, options: MeasureOptions): 
   return { setting, method, ...(method === 'static' && { baseline: true }), figures: { accuracy }, seed };
 }
 
+/** Accuracy of weights that are never trained, only chosen, everywhere or inside of a random half. */
+async function ticketRow(inside: boolean, seed: number, options: MeasureOptions): Promise<Row> {
+  const split = glyphSplit(options.size);
+  const sizes = [split.train.features, 300, 100, split.train.classes];
+  const within = inside ? randomTopologies(sizes, 0.5, { allocator: 'uniform', seed }) : undefined;
+  const model = new StrongTicket({ sizes, density: 0.25, seed, within });
+  await model.choose();
+  const { batch } = budgetFor(options.size);
+  const source = batchesOf(split.train);
+  const updates = source.batches(batch) * { smoke: 1, quick: 2, full: 5 }[options.size];
+  // Epochs of ten updates, after each of which the largest scores are chosen anew.
+  const short: TrainingData<LabelledBatch> = {
+    batches: () => 10,
+    *epoch(o) {
+      let left = 10;
+      for (const one of source.epoch(o)) if (left-- > 0) yield one;
+    },
+  };
+  await fit(model, short, {
+    optimiser: { kind: 'sgd', momentum: 0.9 },
+    lr: 0.05,
+    schedule: cosine({ warmup: 0 }),
+    epochs: Math.max(1, Math.round(updates / 10)),
+    batch,
+    seed,
+    signal: options.signal,
+    onEpoch: () => model.choose(),
+  });
+  const accuracy = await classAccuracy(model, split.test);
+  model.dispose();
+  const setting = options.size === 'full' ? tickets : `${tickets}, short`;
+  return { setting, method: inside ? 'inside ER(0.5)' : 'anywhere', baseline: !inside, figures: { accuracy }, seed };
+}
+
 const arms = [...Object.keys(starts), 'static', 'static balanced', 'static pyramidal', 'static uniform'];
 
 async function measure(options: MeasureOptions): Promise<Row[]> {
   const { size, seed } = options;
   const count = { smoke: 40, quick: 200, full: 200 }[size];
   const seeds = size === 'smoke' ? [] : seedsFrom(seed, size === 'full' ? 3 : 1);
-  const stages = new Stages(options, draws.length + 3 + arms.length * seeds.length);
+  const stages = new Stages(options, draws.length + 3 + (arms.length + 2) * seeds.length);
   const rows: Row[] = [];
   for (const [p, k] of draws) rows.push(await stages.run(() => embeddingRow(p, k, seed, count)));
   for (const p of [0.5, 0.3, 0.1]) {
@@ -182,6 +220,7 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
     rows.push(await stages.run(() => embeddingRow(p, k, seed, count, true)));
   }
   for (const s of seeds) for (const arm of arms) rows.push(await stages.run(() => startRow(arm, s, options)));
+  for (const s of seeds) for (const i of [true, false]) rows.push(await stages.run(() => ticketRow(i, s, options)));
   return rows;
 }
 
@@ -222,6 +261,13 @@ function checks(rows: readonly Row[]): Check[] {
     found.push({
       ok: best >= accuracy('static uniform'),
       text: `random at density .1: balanced ${(100 * accuracy('static balanced')).toFixed(1)} %, pyramidal ${(100 * accuracy('static pyramidal')).toFixed(1)} %, uniform ${(100 * accuracy('static uniform')).toFixed(1)} % (asked: one of the first two no less)`,
+    });
+  }
+  const [within, anywhere] = ['inside ER(0.5)', 'anywhere'].map((m) => meanOf(figuresOf(rows, m, 'accuracy', tickets)));
+  if (!Number.isNaN(within) && !Number.isNaN(anywhere)) {
+    found.push({
+      ok: within >= 0.85 * anywhere,
+      text: `${tickets}: ${(100 * within).toFixed(1)} % inside a random half, ${(100 * anywhere).toFixed(1)} % anywhere (asked: 85 % of it)`,
     });
   }
   return found;

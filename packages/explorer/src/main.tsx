@@ -1,5 +1,7 @@
+import { pageTheme } from '@filigree/view';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.js';
+import { restoreKept } from './state/keep.js';
 import { startLive } from './state/live.js';
 import { refreshItems } from './state/store.js';
 import './style/base.css';
@@ -13,7 +15,10 @@ import './style/ask.css';
 import './style/distribution.css';
 import './style/narrow.css';
 
+const colors = document.createElement('style');
+colors.textContent = pageTheme;
+document.head.prepend(colors);
 const root = document.getElementById('page');
 if (root) createRoot(root).render(<App />);
-void refreshItems();
+void restoreKept().then(refreshItems);
 startLive();

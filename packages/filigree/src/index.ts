@@ -1,6 +1,7 @@
 export { type Bytes, memoryBytes } from './bytes.js';
 export * from './circuit/index.js';
 export * from './data/index.js';
+export * from './dictionary/index.js';
 export * from './discovery/index.js';
 export { InputError } from './errors.js';
 export { type Device, MemoryError } from './kernels/index.js';

@@ -48,7 +48,7 @@ ${drawingTheme('circuit')}
 `;
 
 /**
- * Draws a circuit as an SVG element: computation rises from the bottom to the top; a line's width grows with |score|, blue lines help the behaviour (negative score), orange ones hurt it; in a circuit of nodes or neurons
+ * Draws a circuit as an SVG element: computation rises from the bottom to the top; a line's width grows with |score|, blue lines help the behaviour (negative score), orange ones hurt it, or in circuits of single channels are negative and positive weights; in a circuit of nodes or neurons
  * the boxes have these colours, the stronger the larger the node's |score| (of neurons, their sum); q, k, v mark which input of a head a line
  * feeds. Hovering shows names and scores. Each line has class `edge` and `data-edge`, the edge's place in `options.edges`;
  * each node class `node` and `data-node`, its index in the circuit.
@@ -98,7 +98,7 @@ export function circuitSvg(circuit: Circuit, options: CircuitSvgOptions = {}): s
     `<g>${dots.join('')}</g>`,
     `<g class="edges">${lines.join('')}</g>`,
     `<g class="nodes">${boxes.join('')}</g>`,
-    legend ? legendSvg(width / 2 - shift, plan.height + legendHeight / 2, worths !== undefined) : '',
+    legend ? legendSvg(width / 2 - shift, plan.height + legendHeight / 2, worths !== undefined, legendOf(circuit)) : '',
     '</svg>',
   ].join('');
 }
@@ -162,7 +162,19 @@ function nodeSvg(
   ].join('');
 }
 
-function legendSvg(middle: number, y: number, boxes: boolean): string {
+/** What blue, orange and a line's width mean: in circuits of single channels scores are weights. */
+function legendOf({ kind }: Circuit): readonly [negative: string, positive: string, width: string] {
+  return kind === 'weight-sparse'
+    ? ['below 0', 'above 0', 'small to large weight']
+    : ['helps', 'hurts', 'small to large score'];
+}
+
+function legendSvg(
+  middle: number,
+  y: number,
+  boxes: boolean,
+  [negative, positive, size]: readonly [string, string, string],
+): string {
   const line = (x: number, sign: string, width: number) =>
     boxes
       ? `<rect class="worth ${sign || 'negative'}" x="${px(x)}" y="${px(y - 5)}" width="22" height="10" rx="3" fill-opacity="${width / 8}"/>`
@@ -171,9 +183,9 @@ function legendSvg(middle: number, y: number, boxes: boolean): string {
   const x = middle - legendWidth / 2 + 8;
   return [
     '<g class="legend">',
-    `${line(x, 'negative', 3)}${key(x + 28, 'helps')}`,
-    `${line(x + 76, 'positive', 3)}${key(x + 104, 'hurts')}`,
-    `${line(x + 152, '', 1)}${line(x + 180, '', 4)}${key(x + 208, 'small to large score')}`,
+    `${line(x, 'negative', 3)}${key(x + 28, negative)}`,
+    `${line(x + 76, 'positive', 3)}${key(x + 104, positive)}`,
+    `${line(x + 152, '', 1)}${line(x + 180, '', 4)}${key(x + 208, size)}`,
     '</g>',
   ].join('');
 }

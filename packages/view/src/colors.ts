@@ -38,11 +38,13 @@ export function divergingColor(t: number, theme: Theme): string {
   return css(mix(neutral, t < 0 ? negative : positive, share));
 }
 
+/** One end, or the middle, of the scale: `rgb(r g b)`. */
+export const paletteColor = (end: keyof Palette, theme: Theme): string => css(palettes[theme][end]);
+
 /** Declarations of the three colours as CSS variables, to be put inside a rule: `--score-negative:rgb(...);...`. */
 export function colorVariables(theme: Theme): string {
-  const palette = palettes[theme];
   return (['negative', 'neutral', 'positive'] as const)
-    .map((end) => `${colorNames[end]}:${css(palette[end])};`)
+    .map((end) => `${colorNames[end]}:${paletteColor(end, theme)};`)
     .join('');
 }
 

@@ -6,6 +6,7 @@ export { type CurvesSvgOptions, curvesSvg, type NamedCurve } from './curves-svg.
 export { type FrontierPoint, type FrontierSvgOptions, frontierSvg } from './frontier-svg.js';
 export { type AxisLabel, type HeatMap, type HeatMapSvgOptions, heatMapStyle, heatMapSvg } from './heat-map-svg.js';
 export { type Layout, type LayoutOptions, layout, type PlacedEdge, type PlacedNode } from './layout.js';
+export { pageTheme } from './page-theme.js';
 export { type PlainLayoutOptions, plainLayout } from './plain-layout.js';
 export { report } from './report.js';
 export type { ReportExample, ReportFigure, ReportInput } from './report-data.js';

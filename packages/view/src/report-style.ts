@@ -1,17 +1,15 @@
 import { attentionStyle } from './attention-svg.js';
 import { circuitStyle } from './circuit-svg.js';
-import { colorNames, colorVariables } from './colors.js';
+import { colorNames } from './colors.js';
 import { curveStyle } from './curve-svg.js';
 import { heatMapStyle } from './heat-map-svg.js';
+import { pageTheme } from './page-theme.js';
 
 /** Style of the report page. The drawings take the page's colours, so that page and drawing change theme together. */
 export const reportStyle = `
-:root{color-scheme:light dark;${colorVariables('light')}--page:#fbfbfa;--paper:#fff;--ink:#1b1f24;--muted:#626a74;--line:#d5d9de;--soft:#eef0f2;--mark:#dbe9f6}
-@media (prefers-color-scheme:dark){:root{${colorVariables('dark')}--page:#101317;--paper:#171b20;--ink:#e7eaee;--muted:#98a1ac;--line:#39414b;--soft:#21272e;--mark:#1f3a54}}
+${pageTheme}
 ${circuitStyle}${curveStyle}${heatMapStyle}${attentionStyle}
 .circuit,.curve,.heat,.attention{--paper:inherit;--ink:inherit;--muted:inherit;--line:inherit}
-*{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-text-size-adjust:100%}
 main{max-width:1080px;margin:0 auto;padding:48px 24px 72px}
 h1{font-size:clamp(1.5rem,1.1rem + 1.9vw,2.25rem);line-height:1.2;letter-spacing:-.015em;font-weight:650;margin:.35em 0 .45em;max-width:24em;text-wrap:balance;overflow-wrap:anywhere}
 h2{font-size:1.1875rem;line-height:1.3;font-weight:650;letter-spacing:-.005em;margin:0 0 4px}

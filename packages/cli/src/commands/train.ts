@@ -5,6 +5,7 @@ import {
   findRecipe,
   InputError,
   type Pair,
+  programTasks,
   type Recipe,
   recipes,
   resizedRecipe,
@@ -124,7 +125,8 @@ async function trainRecipe(recipe: Recipe, options: Options, session: Session): 
   );
   const seconds = Math.round((performance.now() - started) / 1000);
   const right: Record<string, number> = {};
-  for (const task of tasks) {
+  // Models of prose are asked about prose, those of programs about programs.
+  for (const task of recipe.text.programs ? programTasks : tasks) {
     const pairs = pairsThatFit(task, trained);
     if (pairs) right[task.name] = await accuracy(trained.model, pairs, task);
   }

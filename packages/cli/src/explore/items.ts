@@ -15,7 +15,7 @@ const deepest = 5;
 const mostEntries = 20_000;
 const largest = 64 * 2 ** 20;
 const skipped = new Set(['node_modules', 'dist', 'coverage', '__pycache__']);
-const distributions = ['.psdd', '.sdd', '.jpc', '.nnf'];
+const distributions = ['.psdd', '.sdd', '.jpc', '.nnf', '.fpc'];
 
 /** Looks through files and folders for what the page can open, in the order of their names. */
 export async function listItems(roots: readonly string[]): Promise<Listing> {

@@ -1,13 +1,16 @@
 import {
+  type CircuitNotes,
   checkProperties,
   edgeFlows,
   flows,
   logLikelihood,
+  memoryBytes,
   mostProbable,
   type ProbabilisticCircuit,
   type PropertyName,
   type Provenance,
   probabilisticGraph,
+  readCircuitTensors,
   readJpc,
   readNnf,
   readPsdd,
@@ -19,6 +22,7 @@ import {
 import type { Ask, Got, OpenedFile } from './protocol.js';
 import type { Working } from './worker.js';
 
+/** Formats that are text; `fpc` is not. */
 const formats: Readonly<
   Record<string, (text: string, name: string, vtree?: ReturnType<typeof readVtree>) => ProbabilisticCircuit>
 > = {
@@ -30,7 +34,8 @@ const formats: Readonly<
 
 const endingOf = (name: string): string => name.toLowerCase().split('.').at(-1) ?? '';
 
-export const isDistribution = (name: string): boolean => Object.hasOwn(formats, endingOf(name));
+export const isDistribution = (name: string): boolean =>
+  endingOf(name) === 'fpc' || Object.hasOwn(formats, endingOf(name));
 
 const opened = new Map<string, ProbabilisticCircuit>();
 
@@ -38,13 +43,22 @@ const opened = new Map<string, ProbabilisticCircuit>();
 const mostEdges = 60_000;
 const mostRows = 4096;
 
-export function readDistribution(
-  key: string,
-  name: string,
-  text: string,
-  vtree?: Ask<'readFile'>['vtree'],
-): OpenedFile {
+/** Reads a distribution, with the names of its variables and of their values where the file has them. */
+async function read({ name, content, vtree }: Ask<'readFile'>): Promise<ProbabilisticCircuit & CircuitNotes> {
+  const bytes = new Uint8Array(await content.arrayBuffer());
+  if (endingOf(name) === 'fpc') return readCircuitTensors(memoryBytes(bytes), name);
+  const text = new TextDecoder().decode(bytes);
   const circuit = formats[endingOf(name)](text, name, vtree && readVtree(vtree.text, vtree.name));
+  const names = /^c variables (.+)$/m
+    .exec(text)?.[1]
+    .split(',')
+    .map((part) => part.trim());
+  return names ? { ...circuit, names } : circuit;
+}
+
+export async function readDistribution(ask: Ask<'readFile'>): Promise<OpenedFile> {
+  const { key, name } = ask;
+  const circuit = await read(ask);
   opened.set(key, circuit);
   const found = checkProperties(circuit);
   const names: Readonly<Record<PropertyName, string>> = {
@@ -63,10 +77,6 @@ export function readDistribution(
     };
   });
   const edges = circuit.child.length;
-  const listed = /^c variables (.+)$/m
-    .exec(text)?.[1]
-    .split(',')
-    .map((part) => part.trim());
   const provenance: Provenance = {
     model: name,
     modelHash: '',
@@ -82,7 +92,8 @@ export function readDistribution(
     circuit: edges > mostEdges ? null : probabilisticGraph(circuit, provenance),
     facts: {
       key,
-      names: listed?.length === circuit.variables ? listed : null,
+      names: circuit.names?.length === circuit.variables ? [...circuit.names] : null,
+      words: circuit.categories?.map((words) => (words ? [...words] : null)) ?? null,
       states: [...circuit.states],
       units: circuit.kind.length,
       edges,

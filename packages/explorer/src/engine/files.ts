@@ -11,14 +11,15 @@ import { isDistribution, readDistribution } from './distribution.js';
 import type { Ask, Got, OpenedFile } from './protocol.js';
 
 /** Reads any file that the page can show; what it is is told from its name, then from what it holds. */
-export function readFile({ key, name, text, vtree }: Ask<'readFile'>): OpenedFile {
-  if (isDistribution(name)) return readDistribution(key, name, text, vtree);
+export async function readFile(ask: Ask<'readFile'>): Promise<OpenedFile> {
+  const { name, content } = ask;
+  if (isDistribution(name)) return readDistribution(ask);
   if (/\.(vtree|html?|jsonl|safetensors|md|txt|csv|data)$/i.test(name)) {
     throw new InputError(
-      `${name} is not something that this page shows: give a circuit (.json, .psdd, .jpc, .sdd, .nnf) or the folder of a model.`,
+      `${name} is not something that this page shows: give a circuit (.json, .psdd, .jpc, .sdd, .nnf, .fpc) or the folder of a model.`,
     );
   }
-  const { circuit, kind } = readCircuitFile(text, name);
+  const { circuit, kind } = readCircuitFile(await content.text(), name);
   return { what: 'circuit', circuit, format: kind };
 }
 

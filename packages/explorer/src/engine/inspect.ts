@@ -39,7 +39,8 @@ export async function inspect(ask: Ask<'inspect'>, working: Working): Promise<No
     const spelled = row.map((id) => needTokenizer(tokenizer).token(id));
     texts.push({ tokens: spelled, values: await sizes(used.loaded, row, site, kind === 'head' ? head : -1) });
   }
-  const largest = texts.reduce((most, { values }) => Math.max(most, ...values), 0);
+  // Many nodes write most at the first position, whatever the prompt; the scale is that of what follows.
+  const largest = texts.reduce((most, { values }) => Math.max(most, ...values.slice(values.length > 1 ? 1 : 0)), 0);
   const facts = { texts, largest, ...effect };
   if (kind === 'head') {
     const { heads, length, patterns } = await attentionPatterns(model, own.clean);

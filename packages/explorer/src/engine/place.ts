@@ -17,11 +17,14 @@ export function place({ circuit, most, byPosition, aspect }: Ask<'place'>): Got<
   const chosen = ranked.slice(0, most);
   // What the circuit keeps is drawn whatever its rank.
   for (const e of ranked.slice(most)) if (edges.kept[e] && edges.kept.length < 4 * most) chosen.push(e);
+  // The viewers of attribution graphs name ends `Output "x"` and `Emb: "x"`; where they stand says as much.
+  const label = circuit.nodes.label.map((text) => text.replace(/^(Output|Emb:) (?=")/, ''));
+  const named = { ...circuit, nodes: { ...circuit.nodes, label } };
   const positional = byPosition && circuit.nodes.position.some((position) => position !== null);
   const plain = positional || chosen.length > routedEdges || circuit.nodes.id.length > routedNodes;
   const plan = plain
-    ? plainLayout(circuit, { edges: chosen, byPosition: positional })
-    : layout(circuit, { edges: chosen, nodeGap: aspect === undefined ? undefined : gapFor(circuit, chosen, aspect) });
+    ? plainLayout(named, { edges: chosen, byPosition: positional })
+    : layout(named, { edges: chosen, nodeGap: aspect === undefined ? undefined : gapFor(circuit, chosen, aspect) });
   const points = new Float32Array(chosen.length * samples * 2);
   plan.edges.forEach(({ path }, i) => {
     sample(path, points.subarray(i * samples * 2, (i + 1) * samples * 2));

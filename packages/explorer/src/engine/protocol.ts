@@ -145,8 +145,10 @@ export interface Discovery {
 /** A distribution that was opened: what can be asked of it. */
 export interface DistributionFacts {
   readonly key: string;
-  /** Names of the variables, where the file has a comment `c variables a, b, …` for each of them. */
+  /** Names of the variables, where the file has them: a .jpc in a comment `c variables a, b, …`. */
   readonly names: string[] | null;
+  /** Words that stand for the values of each variable, null where these are numbers; null where the file has none. */
+  readonly words: (string[] | null)[] | null;
   /** Number of values of each variable, 0 where it is real. */
   readonly states: number[];
   readonly units: number;
@@ -214,7 +216,7 @@ export interface Calls {
   inspect: [{ circuit: string; node: string; pair: TextPair; question: Question }, NodeFacts];
   discover: [{ model: string; discovery: Discovery }, Circuit];
   compare: [{ first: Circuit; second: Circuit }, CircuitComparison];
-  readFile: [{ key: string; name: string; text: string; vtree?: { name: string; text: string } }, OpenedFile];
+  readFile: [{ key: string; name: string; content: Blob; vtree?: { name: string; text: string } }, OpenedFile];
   askDistribution: [{ key: string; evidence: [number, number][]; samples: number; seed: number }, DistributionAnswer];
   write: [
     {

@@ -24,6 +24,7 @@ export interface Camera {
 }
 
 const rest = 250;
+const below = 44;
 const [least, most] = [0.02, 8];
 
 /** Pans and zooms a drawing in its frame. */
@@ -43,9 +44,11 @@ export function useCamera({ frame, placed, camera, onCamera, ask }: CameraOption
       chosen.current = text;
       const { width, height } = size.current;
       const asked = readCamera(text);
-      const k = asked?.k ?? Math.max(least, Math.min(1.15, width / placed.width, height / placed.height));
+      // Seen whole, a drawing leaves room for the buttons below it.
+      const room = height - (height > 350 ? below : 0);
+      const k = asked?.k ?? Math.max(least, Math.min(1.15, width / placed.width, room / placed.height));
       const [x, y] = [asked?.x ?? placed.width / 2, asked?.y ?? placed.height / 2];
-      view.current = { k, x: width / 2 - x * k, y: height / 2 - y * k };
+      view.current = { k, x: width / 2 - x * k, y: (asked ? height : room) / 2 - y * k };
       setZoom(k);
       ask();
     },

@@ -131,10 +131,17 @@ const Boxes = memo(function Boxes({
 });
 
 /** Names of the positions under a drawing whose second axis they are. */
-export function Columns({ placed }: { readonly placed: Placed }): React.JSX.Element | null {
+export function Columns({
+  placed,
+  zoom,
+}: {
+  readonly placed: Placed;
+  readonly zoom: number;
+}): React.JSX.Element | null {
   if (!placed.columns) return null;
+  // They stay readable where the drawing is made small.
   return (
-    <g className="columns">
+    <g className="columns" style={{ fontSize: 11 / Math.min(1, Math.max(0.4, zoom)) }}>
       {placed.columns.map(({ x, text }) => (
         <text key={x} x={x} y={placed.height - 4}>
           {text.trim() || '\u2423'}

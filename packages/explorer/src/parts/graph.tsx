@@ -146,13 +146,14 @@ export function Graph(props: GraphProps): React.JSX.Element {
       const parts = getComputedStyle(probe).color.match(/[\d.]+/g) ?? [];
       return [0, 1, 2].map((i) => Number(parts[i] ?? 0) / 255);
     };
-    probe.dataset.theme = theme;
+    probe.style.colorScheme = theme;
     painter.current?.setColors({
       negative: color(colorNames.negative),
       neutral: color(colorNames.neutral),
       positive: color(colorNames.positive),
     });
     probe.style.color = '';
+    probe.style.colorScheme = '';
     ask();
   }, [few, theme, ask]);
   useEffect(() => ask(), [paint, ask]);
@@ -233,6 +234,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
     if (event.key === 'Escape' && node !== null) onNode(null);
     if (event.key === '+' || event.key === '=') zoomBy(1.25);
     if (event.key === '-') zoomBy(0.8);
+    if (event.key === '0') fit();
     const target = (event.target as Element).closest('[data-node]');
     if (!target) return;
     const own = Number(target.getAttribute('data-node'));
@@ -270,7 +272,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
         style={{ '--edge-opacity': few ? crowdOf(shown).opacity : 0.8 } as React.CSSProperties}
       >
         <g ref={scene}>
-          <Columns placed={placed} />
+          <Columns placed={placed} zoom={zoom} />
           <Lines placed={placed} states={states} widths={widths} signOf={edgeSign} on={few} />
           <Nodes
             circuit={circuit}
@@ -299,7 +301,7 @@ export function Graph(props: GraphProps): React.JSX.Element {
         <button type="button" onClick={() => zoomBy(0.8)} aria-label="Zoom out" title="Zoom out (-)">
           {'\u2212'}
         </button>
-        <button type="button" onClick={fit} title="Show all">
+        <button type="button" onClick={fit} title="Show all (0)">
           {Math.round(zoom * 100)} %
         </button>
       </div>

@@ -3,7 +3,7 @@ import { desk } from '../engine/client.js';
 import { keptEdges } from './edits.js';
 import { messageOf } from './read.js';
 import { currentCircuit } from './save.js';
-import { getState, type Open, setState } from './store.js';
+import { getState, type Open, seenTheme, setState } from './store.js';
 
 export type ExportFormat = 'svg' | 'png' | 'circuit' | 'graph' | 'mib' | 'dot';
 
@@ -68,7 +68,7 @@ function drawingOf(open: Open): string {
 
 const pictureScale = 2;
 
-/** An SVG as a PNG on the page's own paper. */
+/** An SVG as a PNG on paper. */
 async function picture(svg: string): Promise<Blob> {
   const url = URL.createObjectURL(new Blob([svg], { type: 'image/svg+xml' }));
   try {
@@ -79,7 +79,8 @@ async function picture(svg: string): Promise<Blob> {
     canvas.width = image.naturalWidth * pictureScale;
     canvas.height = image.naturalHeight * pictureScale;
     const context = canvas.getContext('2d') as CanvasRenderingContext2D;
-    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--paper') || '#fff';
+    // A drawing that is an image follows the system's theme, whatever the page's is.
+    context.fillStyle = seenTheme('auto') === 'dark' ? '#14171b' : '#fff';
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve, reject) => {

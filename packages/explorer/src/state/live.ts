@@ -125,7 +125,7 @@ export function startLive(): void {
       open && place.view === 'circuit'
         ? [
             ...[open.id, open.edits, open.node, open.pair, open.ablation, open.metric, open.pairs],
-            ...[open.byPosition, open.camera, open.search, open.added, open.find],
+            ...[open.byPosition, open.all, open.camera, open.search, open.added, open.find],
           ]
         : null,
     400,

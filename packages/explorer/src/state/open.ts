@@ -8,8 +8,9 @@ import { getState, type NamedCurve, type Open, setOpen, setState } from './store
 import { topSize, unitsOf } from './units.js';
 import { placeHash, unpackNumbers } from './url.js';
 
-/** Edges that are laid out; of larger circuits the strongest. */
+/** Edges that are laid out unless the reader asks for more, and most of all; of larger circuits the strongest. */
 export const mostPlaced = 5000;
+export const mostDrawn = 50_000;
 
 const usualPair: TextPair = {
   clean: 'One day, Lily went to the park.',
@@ -54,6 +55,7 @@ function restored(id: string, circuit: Circuit, format: string, params: Readonly
     units,
     placed: null,
     byPosition: circuit.nodes.position.some((p) => p !== null) && params.pos !== '0',
+    all: params.all === '1',
     camera: params.view ?? '',
     search: params.q ?? '',
     edits: {
@@ -104,9 +106,10 @@ export const frameAspect = (): number => (window.innerWidth < 800 ? 0.6 : 1.25);
 export async function placeOpen(): Promise<void> {
   const { open } = getState();
   if (!open) return;
-  const { id, circuit, byPosition } = open;
-  const placed = await desk.call('place', { circuit, most: mostPlaced, byPosition, aspect: frameAspect() });
-  setOpen((now) => (now.byPosition === byPosition ? { placed } : {}), id);
+  const { id, circuit, byPosition, all } = open;
+  const most = all ? mostDrawn : mostPlaced;
+  const placed = await desk.call('place', { circuit, most, byPosition, aspect: frameAspect() });
+  setOpen((now) => (now.byPosition === byPosition && now.all === all ? { placed } : {}), id);
 }
 
 /** The curve that a file holds. */

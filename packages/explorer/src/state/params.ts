@@ -37,6 +37,7 @@ export function circuitParams(open: Open): Record<string, string> {
     node: open.node === null ? '' : String(open.node),
     q: open.search,
     view: open.camera,
+    all: open.all ? '1' : '',
     pos: circuit.nodes.position.some((p) => p !== null) && !open.byPosition ? '0' : '',
     ablation: open.ablation === ablationOf(was.ablation) ? '' : open.ablation,
     metric: open.metric === metricOf(was.metric) ? '' : open.metric,

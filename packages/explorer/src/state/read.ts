@@ -1,7 +1,8 @@
 import type { Circuit } from 'filigree';
 import { desk, EngineError } from '../engine/client.js';
 import type { OpenedFile } from '../engine/protocol.js';
-import { examples, fetchText, given, here, type Item } from './items.js';
+import { examples, fetchFile, fetchText, given, here, type Item } from './items.js';
+import { keep } from './keep.js';
 import { addItem, getState, refreshItems, useStore } from './store.js';
 
 const opened = new Map<string, Promise<OpenedFile>>();
@@ -27,7 +28,7 @@ async function load(id: string): Promise<OpenedFile> {
   await waitForItems();
   const own = given.get(id);
   if (id.startsWith(here) && !own) {
-    throw new Error(`${id.slice(here.length)} was only in an earlier visit of this page; drop the file here again.`);
+    throw new Error(`${id.slice(here.length)} is not kept in this browser; drop the file here again.`);
   }
   if (!own && !id.startsWith(examples)) {
     if (!itemOf(id)) await refreshItems();
@@ -38,7 +39,7 @@ async function load(id: string): Promise<OpenedFile> {
   return desk.call('readFile', {
     key: id,
     name: id.split('/').at(-1) ?? id,
-    text: own?.text ?? (await fetchText(id)),
+    content: own?.content ?? (await fetchFile(id)),
     ...(vtree ? { vtree } : {}),
   });
 }
@@ -63,6 +64,10 @@ export function addCircuit(circuit: Circuit, name: string): string {
   opened.set(id, Promise.resolve({ what: 'circuit', circuit, format: 'circuit' }));
   given.set(id, {});
   addItem(circuitItem(id, circuit, 0, new Date().toISOString()));
+  void desk.call('write', { circuit, format: 'circuit' }).then((text) => {
+    given.set(id, { content: new Blob([text]) });
+    return keep(id);
+  });
   return id;
 }
 

@@ -22,6 +22,8 @@ export interface Open {
   readonly units: Units;
   readonly placed: Placed | null;
   readonly byPosition: boolean;
+  /** Whether more edges are drawn than can be told apart. */
+  readonly all: boolean;
   /** Where the reader has moved the drawing to, as the address says it; empty: all of it is seen. */
   readonly camera: string;
   readonly search: string;

@@ -1,4 +1,5 @@
 import { given, here } from './items.js';
+import { keep } from './keep.js';
 import { useModel } from './model.js';
 import { circuitItem, forget, messageOf, readItem } from './read.js';
 import { addItem, getState, setState } from './store.js';
@@ -21,6 +22,7 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
     given.set(id, { files: inside });
     const size = [...inside.values()].reduce((sum, file) => sum + file.size, 0);
     addItem({ id, kind: 'model', name, size, made: new Date().toISOString(), facts: {}, files: [] });
+    void keep(id);
     setState({ notice: `${name} is open.` });
     if (getState().open && !getState().open?.model) await useModel(id);
     return;
@@ -31,7 +33,7 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
   if (others.length === 0) {
     setState({
       problem:
-        'There is nothing in this that the page can show: give a circuit (.json, .psdd, .jpc, .sdd, .nnf) or the folder of a model.',
+        'There is nothing in this that the page can show: give a circuit (.json, .psdd, .jpc, .sdd, .nnf, .fpc) or the folder of a model.',
     });
     return;
   }
@@ -42,7 +44,7 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
       if (file.size > 512 * 2 ** 20)
         throw new Error(`${name} has ${file.size} bytes, which is too much for this page.`);
       forget(id);
-      given.set(id, { text: await file.text(), ...(vtree ? { vtree } : {}) });
+      given.set(id, { content: file, ...(vtree ? { vtree } : {}) });
       const read = await readItem(id);
       const made = new Date(file.lastModified).toISOString();
       if (read.what === 'distribution') {
@@ -59,6 +61,7 @@ export async function takeFiles(files: ReadonlyMap<string, File>): Promise<void>
         addItem(circuitItem(id, read.circuit, file.size, made));
         last = circuitHash(id);
       }
+      void keep(id);
     } catch (error) {
       given.delete(id);
       setState({ problem: messageOf(error) });

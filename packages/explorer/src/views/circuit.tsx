@@ -14,7 +14,7 @@ import { Summary } from '../parts/summary.js';
 import { keptEdges, keptUnits, redo, undo } from '../state/edits.js';
 import { exportFormats, exportOpen } from '../state/export.js';
 import { groupNames } from '../state/groups.js';
-import { mostPlaced } from '../state/open.js';
+import { mostDrawn, mostPlaced, placeOpen } from '../state/open.js';
 import { canSave, saveOpen } from '../state/save.js';
 import { type Open, seenTheme, setOpen, useStore } from '../state/store.js';
 import { countOnes, nodeOfUnit, scoreOfNode, type Units, unitWord } from '../state/units.js';
@@ -110,18 +110,14 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
             ) : (
               <div className="graph waiting">Drawing{'\u2026'}</div>
             )}
-            <footer className="legend">
+            <footer className={ofNodes ? 'legend boxes' : 'legend'}>
               <span>
                 <i className="negative" /> helps: cutting it lowers the metric
               </span>
               <span>
                 <i className="positive" /> hurts
               </span>
-              {circuit.edges.source.length > mostPlaced ? (
-                <span>
-                  the {count(mostPlaced)} strongest of {count(circuit.edges.source.length)} edges
-                </span>
-              ) : null}
+              <MoreEdges open={open} />
             </footer>
           </section>
           <Summary open={open} kept={kept} theme={theme} />
@@ -141,6 +137,27 @@ function Opened({ open }: { readonly open: Open }): React.JSX.Element {
         </aside>
       </div>
     </main>
+  );
+}
+
+/** Says how many edges of a large circuit are drawn, and draws more. */
+function MoreEdges({ open }: { readonly open: Open }): React.JSX.Element | null {
+  const total = open.circuit.edges.source.length;
+  if (total <= mostPlaced) return null;
+  const [few, many] = [mostPlaced, Math.min(mostDrawn, total)];
+  return (
+    <span>
+      the {count(open.all ? many : few)} strongest of {count(total)} edges are drawn
+      <button
+        type="button"
+        onClick={() => {
+          setOpen({ all: !open.all, placed: null, camera: '' }, open.id);
+          void placeOpen();
+        }}
+      >
+        Draw {count(open.all ? few : many)}
+      </button>
+    </span>
   );
 }
 
@@ -198,13 +215,28 @@ function Title({
     typeof measured === 'number' &&
     Number.isFinite(measured) &&
     (share !== undefined || open.edits === open.past[0] || open.past.length === 0);
+  const all = count(units.ranked.length);
+  const size = `${count(number)} of ${all} ${unitWord(units, units.ranked.length)}`;
+  const said = saidBy(open.circuit);
+  if (said) {
+    return (
+      <header className="title">
+        <p className="eyebrow">
+          {provenance.method} of {provenance.model || 'a model'}: {size}
+        </p>
+        <h1>
+          {said.prompt} <em>{said.answer}</em>
+        </h1>
+      </header>
+    );
+  }
   return (
     <header className="title">
       <p className="eyebrow">
         {provenance.task} in {provenance.model || 'a model'} by {provenance.method}
       </p>
       <h1>
-        {count(number)} of {count(units.ranked.length)} {unitWord(units, units.ranked.length)}
+        {size}
         {sure ? (
           <>
             {' '}
@@ -216,6 +248,15 @@ function Title({
       </h1>
     </header>
   );
+}
+
+/** What an attribution graph is of: the prompt, and the first of its logits as the viewers name them, `Output "x" (p=0.5)`. */
+function saidBy({ kind, nodes, provenance }: Circuit): { prompt: string; answer: string } | null {
+  const { tokens } = provenance.options;
+  const logit = nodes.kind.indexOf('logits');
+  if (kind !== 'attribution' || !Array.isArray(tokens) || logit < 0) return null;
+  const answer = /^Output "(.*)" \(p=[\d.]+\)$/s.exec(nodes.label[logit])?.[1] ?? nodes.label[logit];
+  return { prompt: tokens.join('').replace(/^<[^>]*>/, ''), answer };
 }
 
 function Menu({ open }: { readonly open: Open }): React.JSX.Element {

@@ -157,6 +157,7 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
                 key={v}
                 name={facts.names?.[v] ?? `x${v + 1}`}
                 states={states}
+                words={facts.words?.[v] ?? null}
                 values={answer?.marginals[v] ?? null}
                 known={evidence.get(v)}
                 likely={answer?.map?.state[v]}
@@ -272,6 +273,7 @@ function Cell({ x, known }: { readonly x: number; readonly known: boolean }): Re
 interface VariableProps {
   readonly name: string;
   readonly states: number;
+  readonly words: readonly string[] | null;
   readonly values: readonly number[] | null;
   readonly known: number | undefined;
   readonly likely: number | undefined;
@@ -280,7 +282,7 @@ interface VariableProps {
 
 const shownValues = 12;
 
-function Variable({ name, states, values, known, likely, onChoose }: VariableProps): React.JSX.Element {
+function Variable({ name, states, words, values, known, likely, onChoose }: VariableProps): React.JSX.Element {
   return (
     <div className={`variable${known === undefined ? '' : ' known'}`}>
       <span className="name">{name}</span>
@@ -298,10 +300,10 @@ function Variable({ name, states, values, known, likely, onChoose }: VariablePro
                 className={likely === x ? 'likely' : ''}
                 style={{ flexGrow: 1, '--share': p ?? 0 } as React.CSSProperties}
                 onClick={() => onChoose(x)}
-                aria-label={`${name} is ${x}${p === undefined ? '' : `, probability ${percent(p)}`}`}
+                aria-label={`${name} is ${words?.[x] ?? x}${p === undefined ? '' : `, probability ${percent(p)}`}`}
               >
                 <i />
-                <b>{x}</b>
+                <b>{words?.[x] ?? x}</b>
                 <span>{p === undefined ? '' : percent(p)}</span>
               </button>
             );

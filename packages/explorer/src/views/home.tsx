@@ -1,6 +1,7 @@
 import { useRef } from 'react';
 import { bytes, count, decimal, when } from '../parts/figures.js';
-import type { Item } from '../state/items.js';
+import { here, type Item } from '../state/items.js';
+import { drop } from '../state/keep.js';
 import { useStore } from '../state/store.js';
 import { takeFiles } from '../state/take.js';
 import { circuitHash, placeHash } from '../state/url.js';
@@ -100,6 +101,16 @@ function List({
         {items.map((item) => (
           <li key={item.id}>
             <Row item={item} />
+            {item.id.startsWith(here) ? (
+              <button
+                type="button"
+                className="forget"
+                onClick={() => void drop(item.id)}
+                aria-label={`Forget ${item.name}`}
+              >
+                {'\u00d7'}
+              </button>
+            ) : null}
           </li>
         ))}
       </ul>

@@ -116,7 +116,7 @@ export function readAttributionGraph(json: unknown, file: string): Circuit {
     nodes: {
       id: ids,
       kind: nodes.map(kindOf),
-      label: nodes.map((node, i) => node.filigree?.label ?? (node.clerp || ids[i])),
+      label: nodes.map((node, i) => node.filigree?.label ?? (node.clerp || unnamed(node) || ids[i])),
       layer: nodes.map((node) => node.filigree?.layer ?? depthOf(node)),
       position: nodes.map((node) => (node.filigree ? null : node.ctx_idx)),
       score: nodes.map((node) => node.activation ?? null),
@@ -157,6 +157,10 @@ function edgesOf(links: Graph['links'], find: (id: string) => number): Circuit['
     kept: all.map(() => true),
   };
 }
+
+/** What a node without words of its own is called. */
+const unnamed = ({ feature_type: type, layer }: GraphNode): string =>
+  type === 'mlp reconstruction error' ? `error of layer ${layer}` : '';
 
 function kindOf(node: GraphNode): string {
   if (node.filigree) return node.filigree.kind;

@@ -92,6 +92,19 @@ export {
 } from './evaluate-nodes.js';
 export { type ExactOptions, exactPatching } from './exact.js';
 export { type ChannelExamination, examineChannels } from './examine-channels.js';
+export {
+  type Dictionaries,
+  type FeatureDictionary,
+  type FeatureMethod,
+  type FeatureScoreOptions,
+  type FeatureScores,
+  type FeatureSet,
+  featureFaithfulness,
+  featureMethods,
+  featureScores,
+  identityDictionary,
+  measureFeatureCircuits,
+} from './feature-circuits.js';
 export { EdgeGraph } from './graph.js';
 export { type GreedyDirection, selectGreedy } from './greedy.js';
 export { fractions } from './judge.js';

@@ -23,6 +23,7 @@ export { loadMlp, saveMlp } from './mlp-file.js';
 export { Optimiser, type OptimiserSettings, type Parameter, valuesOf } from './optimiser.js';
 export { parameterShapes } from './parameters.js';
 export { resolveSite, siteNames } from './sites.js';
+export { SparseConv2d, type SparseLayerOptions, SparseLinear } from './sparse-layers.js';
 export { type SparseProducts, sparseProducts } from './sparse-products.js';
 export { createTokenizer, readTokenizer, type Tokenizer } from './tokenizer.js';
 export { type TokenizerFiles, type TokenizerOptions, trainTokenizer } from './train-tokenizer.js';

@@ -16,6 +16,7 @@ import { keyedNormal } from '../tensor/random.js';
 import { unscoped } from '../tensor/scope.js';
 import { linear } from './linear.js';
 import type { Parameter } from './optimiser.js';
+import { sparseWeight } from './sparse-layers.js';
 
 /** Samples with their answers: classes, or values to predict. */
 export interface LabelledBatch {
@@ -172,17 +173,4 @@ function denseWeight(out: number, inputs: number, seed: number, deviation = Math
     Float64Array.from({ length: out * inputs }, (_, key) => deviation * keyedNormal(seed, key)),
     [out, inputs],
   );
-}
-
-function sparseWeight(layout: Layout, seed: number, deviation?: number): SparseTensor {
-  const { support, places } = layout;
-  const values = new Float64Array(layout.size);
-  for (let i = 0; i < support.rows; i++) {
-    const fan = support.pointers[i + 1] - support.pointers[i];
-    for (let slot = support.pointers[i]; slot < support.pointers[i + 1]; slot++) {
-      const normal = keyedNormal(seed, i * support.cols + support.indices[slot]);
-      values[places[slot]] = (deviation ?? Math.sqrt(2 / fan)) * normal;
-    }
-  }
-  return new SparseTensor(tensor(values), layout);
 }

@@ -68,6 +68,22 @@ describe('trainTokenizer', () => {
     expect(() => trainTokenizer(sample, { size: 357, digits: 2 })).toThrow(/at least 358 tokens/);
   });
 
+  it('cuts programs into names with their point or space, operators, and newlines with their indentation', () => {
+    const code = 'def f(a_b):\n    a_b.add([[x, 12], [y]])\n    n += 1\n';
+    const hub = open(trainTokenizer([code, code], { size: 330, kind: 'programs' }));
+    expect(
+      hub.tokenize(code).map((piece: string) => piece.replaceAll('\u0120', ' ').replaceAll('\u010a', '\n')),
+    ).toEqual('def| f|(|a_b|)|:|\n    |a_b|.add|(|[|[|x|,| 1|2|],| [|y|]]|)|\n    |n| +=| 1|\n'.split('|'));
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme-composite', minLength: 1 }), (text) => {
+        const ids = hub.encode(text, { add_special_tokens: false }).ids;
+        if (!/<\/?s>|\p{Surrogate}/u.test(text)) expect(hub.decode(ids, { skip_special_tokens: true })).toBe(text);
+      }),
+      { numRuns: 100 },
+    );
+    expect(() => trainTokenizer([code], { size: 400, kind: 'programs', digits: 2 })).toThrow(InputError);
+  });
+
   it('refuses a size without room for the bytes', () => {
     expect(() => trainTokenizer(sample, { size: 257 })).toThrow(InputError);
     expect(() => trainTokenizer(sample, { size: 300.5 })).toThrow(InputError);

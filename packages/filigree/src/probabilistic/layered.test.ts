@@ -145,7 +145,7 @@ describe('the layered evaluator', () => {
       const numbers = (unit: InputUnit): number[] =>
         unit.kind === 'categorical'
           ? [...unit.logProbabilities.map(Math.exp)]
-          : Object.values(unit).filter(Number.isFinite);
+          : Object.values(unit).filter((x): x is number => Number.isFinite(x));
       found.inputs.forEach((unit, i) => {
         expect(unit.kind).toBe(wanted.inputs[i].kind);
         expect(worst(numbers(unit), numbers(wanted.inputs[i]), 0.01)).toBeLessThan(1e-4);

@@ -24,7 +24,13 @@ export {
 export { readTrainingConfig, startModel, type TrainingConfig, trainClassifier } from './config.js';
 export { type TrainingCost, trainingCost } from './cost.js';
 export { type DstEeOptions, dstEe } from './dst-ee.js';
-export { type TrainedModel, type TrainOptions, tokenizerOf, trainLanguageModel } from './language-model.js';
+export {
+  type TrainedModel,
+  type TrainOptions,
+  textWindows,
+  tokenizerOf,
+  trainLanguageModel,
+} from './language-model.js';
 export {
   denseWeights,
   gradientNorm,
@@ -67,4 +73,5 @@ export { type SetOptions, set } from './set.js';
 export { sketch, sketchError, sketchProbabilities } from './sketching.js';
 export { type SrSteOptions, srSte } from './sr-ste.js';
 export { type SriglOptions, srigl } from './srigl.js';
+export { StrongTicket, type StrongTicketOptions } from './strong-tickets.js';
 export { withoutAblated } from './without-ablated.js';

@@ -39,7 +39,6 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const ingredients = ingredientsOf(recipe.text);
   const { texts = [] } = options;
   const tokenizerFiles = tokenizerOf(recipe, seed, texts);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
@@ -48,10 +47,9 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   const parameters = randomParameters(config, { seed, scale: recipe.scale });
   const model = new Transformer(config, parameters);
   const { batch, window, steps, sparsity } = recipe;
-  const documents = () => alternating(corpus({ seed, ingredients }), texts, seed);
   const data = {
     batches: () => steps,
-    epoch: () => numbered(take(batches(documents(), tokenizer, { batch, context: window }), steps)),
+    epoch: () => numbered(take(textWindows(recipe, tokenizer, seed, texts), steps)),
   };
   const products = sparsity && new PackedProducts(parameters);
   const multiply = products?.multiply;
@@ -101,6 +99,17 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   } finally {
     products?.dispose();
   }
+}
+
+/** The text that a recipe trains on, batch by batch without end: windows of token ids, `[batch, window + 1]` row-major. */
+export function textWindows(
+  { text, batch, window }: Pick<Recipe, 'text' | 'batch' | 'window'>,
+  tokenizer: Tokenizer,
+  seed: number,
+  texts: readonly string[] = [],
+): Generator<Int32Array<ArrayBuffer>, void> {
+  const documents = alternating(corpus({ seed, ingredients: ingredientsOf(text) }), texts, seed);
+  return batches(documents, tokenizer, { batch, context: window });
 }
 
 /** The tokenizer of a recipe: byte pairs of its text without familiar names, and of `texts`. */

@@ -235,7 +235,9 @@ function sampledWidth(samples: number, features: number): number {
   // Where a tile is larger than the caches, every entry waits for memory once a tile.
   const far = features > FAR_INPUTS;
   const cost = (width: number) => Math.ceil(samples / width) * (width + (far ? 64 : 6));
-  return (far ? [4, 8, 16, 24, 32] : [4, 8, 12, 16, 24]).reduce((best, width) => (cost(width) <= cost(best) ? width : best));
+  return (far ? [4, 8, 16, 24, 32] : [4, 8, 12, 16, 24]).reduce((best, width) =>
+    cost(width) <= cost(best) ? width : best,
+  );
 }
 
 function sampled(engine: Engine, streams: Streams, out: number, x: Rows, g: Rows, samples: number): void {
