@@ -122,7 +122,7 @@ const weightSparse: Recipe = {
   steps: 4000,
   batch: 16,
   window: 64,
-  lr: 1e-2,
+  lr: 0.1,
   warmup: 0.01,
   weightDecay: 0.1,
   beta1: 0.9,
