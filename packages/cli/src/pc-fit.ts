@@ -15,6 +15,7 @@ import { allowRelaxedSimd } from './engine.js';
 import { choice, numberFrom, type TalkOptions, wholeNumber } from './options.js';
 import { notesOf, openTable, saveCircuit } from './pc-files.js';
 import { ResumeFile } from './pc-resume.js';
+import { type Asked, variableAsked } from './pc-variables.js';
 import type { Session } from './session.js';
 import { count } from './table.js';
 
@@ -36,6 +37,8 @@ export interface FitOptions extends TalkOptions {
   threads?: number;
   out?: string;
   resume?: boolean;
+  class?: Asked<number>;
+  dropout: number;
 }
 
 /** A parser of two numbers parted by a comma. */
@@ -73,6 +76,13 @@ export function addFitOptions(command: Command, epochs: number): Command {
         .default([1, 0.05], '1,0.05'),
     )
     .addOption(real('--lr', 'learning rate of adam', 0.05))
+    .addOption(
+      new Option(
+        '--class <variable>',
+        'with adam: learn to tell this variable from the others, by name or counted from 1',
+      ).argParser(variableAsked('--class')),
+    )
+    .addOption(real('--dropout', 'with adam: chance that an edge is dropped from a step', 0))
     .addOption(real('--pseudocount', 'added to the counts of each sum', 0.05))
     .addOption(real('--momentum', 'share of the counts that EM keeps from step to step', 0))
     .addOption(real('--softness', 'chance that a training cell is another value than it says', 0))
@@ -125,7 +135,13 @@ export async function fit(
   if (options.resume && out === undefined)
     throw new InputError('--resume goes with --out, the file that was being written.');
   if (epochs === 0) return start;
-  const rule = method === 'adam' ? { lr } : { step, pseudocount, momentum, softness };
+  const { dropout } = options;
+  const variable = options.class?.({ ...start, names: train.names });
+  if (method === 'em' && (variable !== undefined || dropout > 0)) {
+    throw new InputError('--class and --dropout go with --method adam; EM learns all variables alike.');
+  }
+  const classes = variable === undefined ? undefined : { variable, share: 1 };
+  const rule = method === 'adam' ? { lr, classes, dropout } : { step, pseudocount, momentum, softness };
   const schedule = { method, epochs, batchRows: batch, patience, seed };
   const kept =
     out === undefined
@@ -149,7 +165,7 @@ export async function fit(
     const learned = await session.during(what, (progress) => {
       const common = { ...progress, ...schedule, valid, onEpoch, resume };
       return method === 'adam'
-        ? trainByGradient(start, train, { ...common, lr })
+        ? trainByGradient(start, train, { ...common, lr, classes, dropout })
         : em(start, train, { ...common, step, pseudocount, momentum, softness });
     });
     await kept?.remove();
