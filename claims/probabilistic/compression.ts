@@ -27,7 +27,7 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
   const circuit = await stages.run(async (progress) => {
     const table = strokes(train, side, seed).table;
     const start = hclt(table, states, { latents, seed });
-    return (await em(start, table, { ...progress, epochs, batchRows: 200, step: [1, 0.1], pseudocount: 1, seed }))
+    return (await em(start, table, { ...progress, epochs, batchRows: 200, step: [1, 0.1], pseudocount: 0.1, seed }))
       .circuit;
   });
   const held = strokes(test, side, seed + 1000).table;

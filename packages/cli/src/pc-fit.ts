@@ -4,6 +4,7 @@ import {
   em,
   InputError,
   type Learned,
+  type LearnState,
   meanLogLikelihood,
   type ProbabilisticCircuit,
   type Table,
@@ -13,6 +14,7 @@ import { startEngine } from 'filigree/node';
 import { allowRelaxedSimd } from './engine.js';
 import { choice, numberFrom, type TalkOptions, wholeNumber } from './options.js';
 import { notesOf, openTable, saveCircuit } from './pc-files.js';
+import { ResumeFile } from './pc-resume.js';
 import type { Session } from './session.js';
 import { count } from './table.js';
 
@@ -33,6 +35,7 @@ export interface FitOptions extends TalkOptions {
   seed: number;
   threads?: number;
   out?: string;
+  resume?: boolean;
 }
 
 /** A parser of two numbers parted by a comma. */
@@ -76,7 +79,8 @@ export function addFitOptions(command: Command, epochs: number): Command {
     .addOption(whole('--patience', 'epochs without gain on --valid before stopping', 1, 5))
     .addOption(whole('--seed', 'decides first weights and the order of rows', 0, 0))
     .addOption(new Option('--threads <n>', 'threads (default: all cores)').argParser(wholeNumber('--threads', 1, 256)))
-    .option('--out <file>', 'where to write the circuit: .jpc or .fpc; after every epoch, so that nothing is lost');
+    .option('--out <file>', 'where to write the circuit: .jpc or .fpc; also while learning, so that nothing is lost')
+    .option('--resume', 'go on with a learning into --out that was interrupted, as if it had not been');
 }
 
 export interface FitTables {
@@ -109,7 +113,7 @@ export function startFitEngine(options: { threads?: number }): void {
 /** Milliseconds between two writings of the circuit so far. */
 const keepEvery = 10_000;
 
-/** Learns the weights, keeping the best circuit so far in `--out`. */
+/** Learns the weights, keeping the best circuit so far in `--out`, and what is needed to go on beside it. */
 export async function fit(
   start: ProbabilisticCircuit,
   { train, valid }: FitTables,
@@ -117,30 +121,44 @@ export async function fit(
   session: Session,
   what = 'learning',
 ): Promise<ProbabilisticCircuit> {
-  if (options.epochs === 0) return start;
-  const { out, epochs, batch, pseudocount, step, momentum, softness, patience, seed, lr } = options;
-  let kept = performance.now();
-  let last: Learned | undefined;
-  const onEpoch = async (learned: Learned): Promise<void> => {
-    last = learned;
-    if (out === undefined || performance.now() - kept < keepEvery) return;
-    await saveCircuit(out, learned.circuit, notesOf(train), () => {});
-    kept = performance.now();
+  const { method, out, epochs, batch, pseudocount, step, momentum, softness, patience, seed, lr } = options;
+  if (options.resume && out === undefined)
+    throw new InputError('--resume goes with --out, the file that was being written.');
+  if (epochs === 0) return start;
+  const rule = method === 'adam' ? { lr } : { step, pseudocount, momentum, softness };
+  const schedule = { method, epochs, batchRows: batch, patience, seed };
+  const kept =
+    out === undefined
+      ? undefined
+      : await ResumeFile.open(out, start, [train, valid], { ...schedule, ...rule }, options.resume === true);
+  const resume = await kept?.read();
+  let last: { learned: Learned; state: LearnState } | undefined;
+  let written = performance.now();
+  const write = async (): Promise<void> => {
+    if (!last || !kept || out === undefined) return;
+    await saveCircuit(out, last.learned.circuit, notesOf(train), () => {});
+    await kept.write(last.state);
+    written = performance.now();
+  };
+  const onEpoch = async (learned: Learned, state: () => Promise<LearnState>): Promise<void> => {
+    if (!kept) return;
+    last = { learned, state: await state() };
+    if (performance.now() - written > keepEvery) await write();
   };
   try {
     const learned = await session.during(what, (progress) => {
-      const common = { ...progress, epochs, batchRows: batch, valid, patience, seed, onEpoch };
-      return options.method === 'adam'
+      const common = { ...progress, ...schedule, valid, onEpoch, resume };
+      return method === 'adam'
         ? trainByGradient(start, train, { ...common, lr })
         : em(start, train, { ...common, step, pseudocount, momentum, softness });
     });
+    await kept?.remove();
     return learned.circuit;
   } catch (error) {
-    if (session.signal.aborted && out !== undefined && last) {
-      await saveCircuit(out, last.circuit, notesOf(train), (text) => session.warn(text));
-      session.warn(
-        `stopped after ${last.epochs.length} epochs; ${out} has the circuit so far, --from ${out} goes on with it`,
-      );
+    if (session.signal.aborted && kept && (resume || last)) {
+      // The epoch that was being learned is lost, no other.
+      await write();
+      session.warn(`stopped; ${out} has the circuit so far, and the same command with --resume goes on with it`);
     }
     throw error;
   }

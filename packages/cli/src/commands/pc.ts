@@ -2,12 +2,14 @@ import { type Command, Option } from 'commander';
 import {
   checkProperties,
   entropy,
+  InputError,
   klDivergence,
   logLikelihood,
   logProbability,
   mostProbable,
   type PropertyName,
   readCnf,
+  sampledEntropy,
   sampleRows,
   softEvidence,
   sumKind,
@@ -72,13 +74,14 @@ Examples:
       ),
     )
     .action((path: string, options: LoglikOptions) => run((session) => loglik(path, options, session), options));
-  about('entropy', 'entropy in nats, of a deterministic circuit').action((path: string, options: CircuitOptions) =>
-    run(async (session) => {
-      const value = entropy(await openCircuit(path, options.vtree));
-      if (session.json) session.print({ entropy: value });
-      else session.say(`entropy ${value.toFixed(6)} nats`);
-    }, options),
-  );
+  about('entropy', 'entropy in nats: exact of a deterministic circuit, from samples of others')
+    .addOption(
+      new Option('--samples <n>', 'estimate it from that many samples').argParser(
+        wholeNumber('--samples', 2, 10_000_000),
+      ),
+    )
+    .addOption(new Option('--seed <n>', 'decides the samples').argParser(wholeNumber('--seed', 0)).default(0))
+    .action((path: string, options: EntropyOptions) => run((session) => sayEntropy(path, options, session), options));
   withEvidence(about('map', 'the most probable state; of circuits that are not deterministic, a likely one')).action(
     (path: string, options: CircuitOptions & { evidence: Evidence }) =>
       run((session) => map(path, options, session), options),
@@ -146,6 +149,34 @@ async function loglik(path: string, options: LoglikOptions, session: Session): P
     session.say(
       `${count(logs.length)} rows, mean ${mean.toFixed(6)}, first ${logs[0].toFixed(6)} (natural logarithms)`,
     );
+}
+
+interface EntropyOptions extends CircuitOptions {
+  samples?: number;
+  seed: number;
+}
+
+async function sayEntropy(path: string, options: EntropyOptions, session: Session): Promise<void> {
+  const circuit = await openCircuit(path, options.vtree);
+  const { samples, seed } = options;
+  if (samples !== undefined) {
+    const found = await session.during('sampling', (progress) =>
+      sampledEntropy(circuit, samples, { ...progress, seed }),
+    );
+    if (session.json) session.print(found);
+    else session.say(`entropy ${found.entropy.toFixed(6)} nats, standard error ${found.error.toFixed(6)}`);
+    return;
+  }
+  const { smooth, decomposable, deterministic } = checkProperties(circuit);
+  if (smooth && decomposable && deterministic !== true) {
+    const why = checkProperties(circuit).why.find(({ property }) => property === 'deterministic')?.why;
+    throw new InputError(
+      `The entropy is exact only of deterministic circuits, and ${why}; --samples 10000 estimates it.`,
+    );
+  }
+  const value = entropy(circuit);
+  if (session.json) session.print({ entropy: value });
+  else session.say(`entropy ${value.toFixed(6)} nats`);
 }
 
 async function map(path: string, options: CircuitOptions & { evidence: Evidence }, session: Session): Promise<void> {

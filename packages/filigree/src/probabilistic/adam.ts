@@ -1,6 +1,6 @@
 import type { Table } from '../data/index.js';
 import { type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
-import { type Learned, type LearnOptions, learn } from './em.js';
+import { type Learned, type LearnOptions, learn, type OwnMemory, remembered } from './em.js';
 import type { Parameters } from './evaluator.js';
 
 export interface GradientOptions extends LearnOptions {
@@ -23,28 +23,33 @@ export async function trainByGradient(
 ): Promise<Learned> {
   const { lr = 0.05, beta1 = 0.9, beta2 = 0.999 } = options;
   const { kind, first } = circuit;
-  let adam: { edges: Adam; inputs: Adam } | undefined;
   const settings = { lr, beta1, beta2 };
-  return learn(circuit, train, 'learning by gradients', { batchRows: 512, ...options }, (learner, selection) =>
-    learner.apply(train, selection, (now, sums, rows): Parameters => {
-      adam ??= { edges: new Adam(sums.edges.length, settings), inputs: new Adam(sums.inputs.length, settings) };
-      adam.edges.tick();
-      adam.inputs.tick();
-      const logWeight = now.logWeight.slice();
-      for (let unit = 0; unit < unitCount(circuit); unit++) {
-        if (kind[unit] !== sumKind) continue;
-        const [from, to] = [first[unit], first[unit + 1]];
-        adam.edges.climb(logWeight.subarray(from, to), sums.edges.subarray(from, to), from, rows);
-      }
-      const inputs = now.inputs.map((unit, i) => {
-        if (unit.kind !== 'categorical') return unit;
-        const logProbabilities = unit.logProbabilities.slice();
-        const [from, to] = [learner.statisticsAt[i], learner.statisticsAt[i + 1]];
-        adam!.inputs.climb(logProbabilities, sums.inputs.subarray(from, to), from, rows);
-        return { ...unit, logProbabilities };
-      });
-      return { logWeight, inputs };
-    }),
+  return learn(
+    circuit,
+    train,
+    'learning by gradients',
+    { batchRows: 512, ...options },
+    (learner, selection, _epoch, memory) =>
+      learner.apply(train, selection, (now, sums, rows): Parameters => {
+        const steps = remembered(memory, 'steps', 1);
+        steps[0]++;
+        const edges = new Adam(memory, 'edges', sums.edges.length, settings);
+        const tables = new Adam(memory, 'inputs', sums.inputs.length, settings);
+        const logWeight = now.logWeight.slice();
+        for (let unit = 0; unit < unitCount(circuit); unit++) {
+          if (kind[unit] !== sumKind) continue;
+          const [from, to] = [first[unit], first[unit + 1]];
+          edges.climb(logWeight.subarray(from, to), sums.edges.subarray(from, to), from, rows);
+        }
+        const inputs = now.inputs.map((unit, i) => {
+          if (unit.kind !== 'categorical') return unit;
+          const logProbabilities = unit.logProbabilities.slice();
+          const [from, to] = [learner.statisticsAt[i], learner.statisticsAt[i + 1]];
+          tables.climb(logProbabilities, sums.inputs.subarray(from, to), from, rows);
+          return { ...unit, logProbabilities };
+        });
+        return { logWeight, inputs };
+      }),
   );
 }
 
@@ -52,18 +57,17 @@ export async function trainByGradient(
 class Adam {
   private readonly mean: Float64Array;
   private readonly square: Float64Array;
-  private steps = 0;
+  private readonly steps: number;
 
   constructor(
+    memory: OwnMemory,
+    name: string,
     size: number,
     private readonly options: { lr: number; beta1: number; beta2: number },
   ) {
-    this.mean = new Float64Array(size);
-    this.square = new Float64Array(size);
-  }
-
-  tick(): void {
-    this.steps++;
+    this.mean = remembered(memory, `${name} mean`, size);
+    this.square = remembered(memory, `${name} square`, size);
+    this.steps = remembered(memory, 'steps', 1)[0];
   }
 
   /** Moves logarithms of shares in place, given their flows; `at` is where their moments stand. */

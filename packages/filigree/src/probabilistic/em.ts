@@ -22,8 +22,10 @@ export interface LearnOptions {
   readonly seed?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (state: { done: number; total: number; unit: string }) => void;
-  /** Called after each epoch with what `Learned` would say if it were the last. */
-  readonly onEpoch?: (learned: Learned) => void | Promise<void>;
+  /** Called after each epoch with what `Learned` would say if it were the last, and with what going on from there needs. */
+  readonly onEpoch?: (learned: Learned, state: () => Promise<LearnState>) => void | Promise<void>;
+  /** Goes on where `onEpoch` gave this, to the bit, with the same circuit, rows and options. */
+  readonly resume?: LearnState;
   /** Compute by plain loops in f64, where rounding matters more than time. */
   readonly plain?: boolean;
 }
@@ -45,6 +47,34 @@ export interface Learned {
   readonly epochs: readonly { readonly train: number; readonly valid: number | undefined }[];
 }
 
+/** Where learning stands after an epoch. */
+export interface LearnState {
+  readonly epochs: Learned['epochs'];
+  /** The parameters with all the digits that the engine has. */
+  readonly parameters: Parameters;
+  /** Whether they are floats that the engine moved itself: shares then sum to one but for rounding. */
+  readonly moved: boolean;
+  /** Those that were best on the validation rows. */
+  readonly best: Parameters | undefined;
+  /** What the rule of learning keeps from step to step, by name. */
+  readonly memory: LearnMemory;
+}
+
+/** Numbers that a rule of learning keeps from step to step, by name. */
+export type LearnMemory = ReadonlyMap<string, Float64Array>;
+
+/** The same, for the rule to write. */
+export type OwnMemory = Map<string, Float64Array>;
+
+/** Some of them, zero at first. */
+export function remembered(memory: OwnMemory, name: string, size: number): Float64Array {
+  const known = memory.get(name);
+  if (known) return known;
+  const fresh = new Float64Array(size);
+  memory.set(name, fresh);
+  return fresh;
+}
+
 /**
  * Expectation maximisation: counts how often each edge and input value is expected to be used on the rows (the flows), and makes
  * the shares of these counts the new weights. On all rows with step 1 and without pseudocounts the likelihood never falls;
@@ -55,18 +85,18 @@ export async function em(circuit: ProbabilisticCircuit, train: Table, options: E
   const { epochs = 30, step = [1, 1], pseudocount = 0.1, momentum = 0, softness = 0 } = options;
   checkShare('the momentum', momentum);
   checkShare('the softness', softness);
-  const memory = momentum > 0 ? new Memory(momentum) : undefined;
-  return learn(circuit, train, 'learning by EM', options, async (learner, selection, epoch) => {
+  return learn(circuit, train, 'learning by EM', options, async (learner, selection, epoch, memory) => {
     const share = epochs > 1 ? epoch / (epochs - 1) : 0;
     const rule = { step: step[0] + share * (step[1] - step[0]), pseudocount };
-    if (!memory && softness === 0) return learner.step(train, selection, rule);
+    if (momentum === 0 && softness === 0) return learner.step(train, selection, rule);
     const view = (now: Parameters): Parameters => soften(now, softness);
     return learner.apply(
       train,
       selection,
       (now, sums) => {
         unsoften(sums, learner.statisticsAt, now, softness);
-        return maximise(circuit, now, memory ? memory.mix(sums) : sums, learner.statisticsAt, rule);
+        const counts = momentum > 0 ? mixed(sums, memory, momentum) : sums;
+        return maximise(circuit, now, counts, learner.statisticsAt, rule);
       },
       view,
     );
@@ -78,22 +108,16 @@ function checkShare(name: string, share: number): void {
 }
 
 /** A running mean of counts, F ← β F + (1 - β) F_batch, divided by 1 - β^t. */
-class Memory {
-  private kept: FlowSums | undefined;
-  private left = 1;
-
-  constructor(private readonly momentum: number) {}
-
-  mix(sums: FlowSums): FlowSums {
-    const { momentum } = this;
-    this.kept ??= { edges: new Float64Array(sums.edges.length), inputs: new Float64Array(sums.inputs.length) };
-    this.left *= momentum;
-    const mean = (kept: Float64Array, fresh: Float64Array): Float64Array => {
-      for (let i = 0; i < kept.length; i++) kept[i] = momentum * kept[i] + (1 - momentum) * fresh[i];
-      return kept.map((x) => x / (1 - this.left));
-    };
-    return { edges: mean(this.kept.edges, sums.edges), inputs: mean(this.kept.inputs, sums.inputs) };
-  }
+function mixed(sums: FlowSums, memory: OwnMemory, momentum: number): FlowSums {
+  const steps = remembered(memory, 'steps', 1);
+  steps[0]++;
+  const left = 1 - momentum ** steps[0];
+  const mean = (name: string, fresh: Float64Array): Float64Array => {
+    const kept = remembered(memory, name, fresh.length);
+    for (let i = 0; i < kept.length; i++) kept[i] = momentum * kept[i] + (1 - momentum) * fresh[i];
+    return kept.map((x) => x / left);
+  };
+  return { edges: mean('edges', sums.edges), inputs: mean('inputs', sums.inputs) };
 }
 
 /** Epochs of steps over shuffled rows, with early stopping: what EM and gradient training share. */
@@ -106,9 +130,10 @@ export async function learn(
     learner: Learner,
     selection: { start: number; count: number; order?: ArrayLike<number> },
     epoch: number,
+    memory: OwnMemory,
   ) => Promise<number>,
 ): Promise<Learned> {
-  const { epochs = 30, valid, patience = 5, seed = 0, signal, onProgress, onEpoch, plain } = options;
+  const { epochs = 30, valid, patience = 5, seed = 0, signal, onProgress, onEpoch, plain, resume } = options;
   requireProperties(circuit, ['smooth', 'decomposable'], what);
   checkTable(circuit, train);
   if (valid) checkTable(circuit, valid);
@@ -118,21 +143,32 @@ export async function learn(
   const steps = Math.max(1, Math.round(train.rows / batchRows));
   const learner = new Learner(circuit, { plain, signal });
   const random = new Random(seed);
-  let best: { valid: number; parameters: Parameters; epoch: number } | undefined;
-  const log: { train: number; valid: number | undefined }[] = [];
+  const log = [...(resume?.epochs ?? [])];
+  let best = resume && bestOf(resume);
+  const memory: OwnMemory = new Map(Array.from(resume?.memory ?? [], ([name, numbers]) => [name, numbers.slice()]));
   const result = async (): Promise<Learned> => ({
     circuit: { ...circuit, ...(best ? best.parameters : await learner.parameters()) },
     epochs: log,
   });
+  const state = async (): Promise<LearnState> => ({
+    epochs: [...log],
+    ...(await learner.exact()),
+    best: best?.parameters,
+    memory: new Map(Array.from(memory, ([name, numbers]) => [name, numbers.slice()])),
+  });
+  const isOver = (epoch: number): boolean => valid !== undefined && epoch - (best?.epoch ?? -1) > patience;
   try {
-    for (let epoch = 0; epoch < epochs; epoch++) {
+    if (resume) learner.restore(resume);
+    for (let epoch = 0; epoch < epochs && !isOver(epoch); epoch++) {
       const order = steps > 1 ? random.shuffle(Array.from({ length: train.rows }, (_, row) => row)) : undefined;
+      // The orders of the epochs that are done are drawn too, for the next ones to be the same.
+      if (epoch < (resume?.epochs.length ?? 0)) continue;
       let total = 0;
       for (let k = 0; k < steps; k++) {
         signal?.throwIfAborted();
         const [start, end] = [k, k + 1].map((at) => Math.floor((at * train.rows) / steps));
         const count = end - start;
-        total += await step(learner, { start, count, order }, epoch);
+        total += await step(learner, { start, count, order }, epoch, memory);
         onProgress?.({ done: epoch * train.rows + end, total: epochs * train.rows, unit: 'rows' });
       }
       const validMean = valid && (await learner.mean(valid));
@@ -140,11 +176,19 @@ export async function learn(
       if (validMean !== undefined && !(validMean <= (best?.valid ?? Number.NEGATIVE_INFINITY))) {
         best = { valid: validMean, parameters: await learner.parameters(), epoch };
       }
-      if (onEpoch) await onEpoch(await result());
-      if (validMean !== undefined && epoch - (best?.epoch ?? -1) >= patience) break;
+      if (onEpoch) await onEpoch(await result(), state);
     }
     return await result();
   } finally {
     learner.dispose();
   }
+}
+
+/** The best epoch so far, as the loop of `learn` has it. */
+function bestOf({ epochs, best }: LearnState): { valid: number; parameters: Parameters; epoch: number } | undefined {
+  let found = -1;
+  epochs.forEach(({ valid }, epoch) => {
+    if (valid !== undefined && !(valid <= (epochs[found]?.valid ?? Number.NEGATIVE_INFINITY))) found = epoch;
+  });
+  return best && found >= 0 ? { valid: epochs[found].valid ?? 0, parameters: best, epoch: found } : undefined;
 }

@@ -22,8 +22,8 @@ export {
 export type { CompressedHeader, StoredLayout } from './compression/container.js';
 export { modelHash } from './compression/model-hash.js';
 export { klDivergence } from './divergence.js';
-export { type EmOptions, em, type Learned, type LearnOptions } from './em.js';
-export { entropy } from './entropy.js';
+export { type EmOptions, em, type Learned, type LearnMemory, type LearnOptions, type LearnState } from './em.js';
+export { entropy, sampledEntropy } from './entropy.js';
 export { type Flows, flows, logLikelihood, type RowOptions } from './evaluate.js';
 export { type Evidence, logProbability } from './evidence.js';
 export { type GrowOptions, grow } from './grow.js';
@@ -51,6 +51,7 @@ export {
 } from './inputs.js';
 export { readJpc, writeJpc } from './jpc.js';
 export { type LearnSpnOptions, learnSpn } from './learn-spn.js';
+export { readLearnState, writeLearnState } from './learn-state.js';
 export { meanLogLikelihood } from './learner.js';
 export { type MostProbable, mostProbable } from './map.js';
 export { covariance, expectation, type Moments, moments } from './moments.js';

@@ -27,6 +27,12 @@ export interface Cells {
   readonly values: Uint16Array | Int32Array;
 }
 
+/** Parameters with all their digits, and whether they are floats that a device moved itself. */
+export interface ExactParameters {
+  readonly parameters: Parameters;
+  readonly moved: boolean;
+}
+
 /**
  * Computes a circuit in layers on a device, in f32 with exponents by group and row: the fast way for smooth and decomposable circuits
  * without constants. Rows whose value leaves the floats are computed again by the plain `Evaluator`.
@@ -38,6 +44,8 @@ export class LayeredEvaluator {
   private now: Parameters;
   /** Whether the device's parameters are newer than `now` and `packed`. */
   private ahead = false;
+  /** Whether the device has changed its parameters itself since they were loaded. */
+  private stepped = false;
 
   /** Undefined where the circuit or the device does not allow it. */
   static of(circuit: ProbabilisticCircuit, device: Device = defaultDevice()): LayeredEvaluator | undefined {
@@ -78,6 +86,7 @@ export class LayeredEvaluator {
   load(parameters: Parameters): void {
     this.now = parameters;
     this.ahead = false;
+    this.stepped = false;
     const { weightAt } = this.layers;
     const { packed } = this;
     for (let e = 0; e < weightAt.length; e++) {
@@ -132,6 +141,26 @@ export class LayeredEvaluator {
     this.now = { logWeight, inputs };
     this.ahead = false;
     return this.now;
+  }
+
+  /** The parameters as they are: logarithms of the device's floats, which give the same floats again, where it has moved them itself. */
+  async exact(): Promise<ExactParameters> {
+    if (!this.stepped) return { parameters: this.now, moved: false };
+    const packed = await this.prepared.parameters();
+    const { weightAt, tableAt } = this.layers;
+    const logWeight = this.now.logWeight.map((log, e) => (weightAt[e] < 0 ? log : Math.log(packed[weightAt[e]])));
+    const inputs = this.now.inputs.map((unit, i) => {
+      if (unit.kind !== 'categorical') return unit;
+      return { ...unit, logProbabilities: unit.logProbabilities.map((_, v) => Math.log(packed[tableAt[i] + v])) };
+    });
+    return { parameters: { logWeight, inputs }, moved: true };
+  }
+
+  /** Loads what `exact` gave, and goes on as if nothing had happened in between. */
+  restore({ parameters, moved }: ExactParameters): void {
+    this.load(parameters);
+    this.ahead = moved;
+    this.stepped = moved;
   }
 
   /** Log p of some rows. */
@@ -197,6 +226,7 @@ export class LayeredEvaluator {
     const estimated = await this.estimates(options);
     this.prepared.update(options);
     this.ahead = true;
+    this.stepped = true;
     for (const [i, unit] of estimated) {
       const at = this.layers.tableAt[i];
       this.prepared.loadPart(this.packed.subarray(at, at + this.pack(unit, i)), at);

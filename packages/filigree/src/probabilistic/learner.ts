@@ -4,7 +4,7 @@ import type { ProbabilisticCircuit } from './circuit.js';
 import { checkTable } from './evaluate.js';
 import { Evaluator, type FlowSums, type Parameters } from './evaluator.js';
 import { poolTied } from './hmm.js';
-import { type Cells, LayeredEvaluator, type Selection } from './layered.js';
+import { type Cells, type ExactParameters, LayeredEvaluator, type Selection } from './layered.js';
 import { maximise } from './maximise.js';
 
 /** How one step of EM goes. */
@@ -109,6 +109,18 @@ export class Learner {
 
   async parameters(): Promise<Parameters> {
     return this.layered ? this.layered.parameters() : this.now;
+  }
+
+  /** The parameters with all the digits that the engine has, for `restore`. */
+  async exact(): Promise<ExactParameters> {
+    return this.layered ? this.layered.exact() : { parameters: this.now, moved: false };
+  }
+
+  /** Goes on from what `exact` gave, as if nothing had happened in between. */
+  restore(exact: ExactParameters): void {
+    this.now = exact.parameters;
+    if (this.layered) this.layered.restore(exact);
+    else this.plain.load(exact.parameters);
   }
 
   dispose(): void {
