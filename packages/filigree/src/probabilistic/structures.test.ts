@@ -177,7 +177,7 @@ describe('ways of learning', () => {
     const values = table.values.map((x, i) => (i % 4 === 2 ? Number.NaN : x));
     const less = { share, table: { ...table, values } };
     const learner = new Learner(start, { plain: true });
-    let flows = new Float64Array();
+    let flows: Float64Array = new Float64Array();
     const keep: Rule = (now, sums) => {
       flows = sums.edges;
       return now;
