@@ -6,7 +6,9 @@ import {
   InputError,
   type Pair,
   programTasks,
+  type Recipe,
   recipes,
+  resizedRecipe,
   type Task,
   type TrainedModel,
   taskPairs,
@@ -15,14 +17,17 @@ import {
 } from 'filigree';
 import { startEngine } from 'filigree/node';
 import { allowRelaxedSimd } from '../engine.js';
+import { readJsonFile } from '../open.js';
 import { addTalkOptions, type TalkOptions, wholeNumber } from '../options.js';
 import type { Run, Session } from '../session.js';
+import { readTexts } from '../texts.js';
 import { TrainingFolder } from '../training-folder.js';
 import { trainFromConfig } from './train-config.js';
 
 interface Options extends TalkOptions {
   recipe?: string;
   config?: string;
+  corpus?: string[];
   seed?: number;
   out: string;
   resume?: boolean;
@@ -40,7 +45,14 @@ export function addTrain(program: Command, run: Run): void {
     )
     .summary('train a model from a recipe or a configuration')
     .option('--recipe <name>', `what to train: ${recipes.map((r) => r.name).join(', ')}`)
-    .option('--config <file>', 'a JSON file that says data, network, method and optimiser')
+    .option(
+      '--config <file>',
+      'a JSON file that says data, network, method and optimiser; with --recipe weight-sparse, its sizes',
+    )
+    .option(
+      '--corpus <paths...>',
+      "with --recipe: files or folders of text to train on besides the recipe's own, every other document",
+    )
     .requiredOption('--out <folder>', 'where to write the model, and live metrics (metrics.jsonl)')
     .option('--resume', 'go on with the training that was interrupted in --out')
     .addOption(new Option('--seed <n>', 'decides all that is random (default: 0)').argParser(wholeNumber('--seed', 0)))
@@ -62,23 +74,33 @@ Data: glyphs, glyphs-easy; {"kind": "idx", "path": FOLDER}; {"kind": "csv", "pat
 Methods: dense; static, set, rigl, srigl, dst-ee with density, allocator, every, alpha, until; ste, sr-ste, bdwp with n, m, pull.
 Also: train, activation, start, epochs, batch, lr, schedule, optimiser, clip, labelSmoothing, patience, seed.
 
+Sizes of weight-sparse, those of the recipe where left out:
+  width (a multiple of 16), layers, window, vocabulary, density (1: dense), until, least, activations, sink, bigram, steps, batch, lr,
+  gradients (rescale, clip), denseEvery.
+
 Examples:
   filigree train --recipe stories --out my-model
+  filigree train --recipe weight-sparse --config examples/weight-sparse-tiny.json --out sparse-model
   filigree train --config examples/glyphs-rigl.json --out glyphs`,
     )
     .action((options: Options) => run((session) => choose(options, session), options));
 }
 
 async function choose({ recipe, config, ...options }: Options, session: Session): Promise<void> {
-  if ((recipe === undefined) === (config === undefined)) {
+  if (recipe === undefined && config === undefined) {
     throw new InputError('Say what to train: either --recipe NAME or --config FILE.');
   }
-  if (config !== undefined) return trainFromConfig({ ...options, config }, session);
-  await trainRecipe(recipe ?? '', options, session);
+  if (recipe === undefined) {
+    if (options.corpus) throw new InputError('--corpus adds texts to those of a recipe; give --recipe NAME too.');
+    return trainFromConfig({ ...options, config: config ?? '' }, session);
+  }
+  const named = findRecipe(recipe);
+  const sized = config === undefined ? named : resizedRecipe(named, await readJsonFile(config), config);
+  await trainRecipe(sized, options, session);
 }
 
-async function trainRecipe(name: string, options: Options, session: Session): Promise<void> {
-  const recipe = findRecipe(name);
+async function trainRecipe(recipe: Recipe, options: Options, session: Session): Promise<void> {
+  const texts = options.corpus && (await readTexts(options.corpus));
   const { seed = 0 } = options;
   const folder = await TrainingFolder.open(options.out, options.resume === true);
   allowRelaxedSimd();
@@ -89,6 +111,7 @@ async function trainRecipe(name: string, options: Options, session: Session): Pr
   const trained = await session.during(`training ${recipe.name}`, ({ signal, onProgress }) =>
     trainLanguageModel(recipe, {
       seed,
+      texts,
       signal,
       checkpoint: { store: folder, every: 500 },
       onProgress({ step, steps, loss, tokens }) {
@@ -133,5 +156,5 @@ async function modelFiles({ model, tokenizerFiles }: TrainedModel): Promise<Map<
     weights.set(name, { shape: parameter.shape, data: (await parameter.data()) as Float32Array });
   }
   const { tokenizer, config } = tokenizerFiles;
-  return checkpointFiles(model.config, weights, tokenizer, { dtype: 'F16', tokenizerConfig: config });
+  return checkpointFiles(model.config, weights, tokenizer, { dtype: 'F16', sparse: true, tokenizerConfig: config });
 }

@@ -65,6 +65,7 @@ export {
   randomPruning,
 } from './random-pruning.js';
 export { Rbm, type RbmBatch, type RbmOptions, rbmBatches } from './rbm.js';
+export { resizedRecipe } from './recipe-config.js';
 export { findRecipe, type Recipe, recipes } from './recipes.js';
 export { type RewiringOptions, rigl } from './rigl.js';
 export { sad } from './sad.js';

@@ -7,13 +7,15 @@ import { Transformer } from '../nn/transformer.js';
 import { randomParameters } from '../nn/weights.js';
 import { cosine } from '../sparse/schedule.js';
 import { corpus, ingredientsOf } from '../tasks/corpus.js';
-import { crossEntropy, reshape } from '../tensor/index.js';
+import { crossEntropy, Random, reshape } from '../tensor/index.js';
 import { batches } from './batches.js';
 import type { Recipe } from './recipes.js';
 import { gradientsOnlyThere, PackedProducts, sharkfin, sparsify } from './weight-sparsity.js';
 
 export interface TrainOptions {
   seed?: number;
+  /** Documents to train on besides the recipe's text: every other document is one of them, in random order, again and again. */
+  texts?: readonly string[];
   signal?: AbortSignal;
   checkpoint?: FitOptions['checkpoint'];
   onProgress?: (state: { step: number; steps: number; loss: number; tokens: number }) => void;
@@ -37,7 +39,8 @@ export interface TrainedModel {
  */
 export async function trainLanguageModel(recipe: Recipe, options: TrainOptions = {}): Promise<TrainedModel> {
   const { seed = 0 } = options;
-  const tokenizerFiles = tokenizerOf(recipe, seed);
+  const { texts = [] } = options;
+  const tokenizerFiles = tokenizerOf(recipe, seed, texts);
   const vocabulary = Object.keys(tokenizerFiles.tokenizer.model.vocab).length;
   const tokenizer = createTokenizer(tokenizerFiles.tokenizer, tokenizerFiles.config, { vocabulary });
   const config: TransformerConfig = { ...recipe.config, vocabulary, bos: tokenizer.bos, eos: tokenizer.eos };
@@ -46,7 +49,7 @@ export async function trainLanguageModel(recipe: Recipe, options: TrainOptions =
   const { batch, window, steps, sparsity } = recipe;
   const data = {
     batches: () => steps,
-    epoch: () => numbered(take(textWindows(recipe, tokenizer, seed), steps)),
+    epoch: () => numbered(take(textWindows(recipe, tokenizer, seed, texts), steps)),
   };
   const products = sparsity && new PackedProducts(parameters);
   const multiply = products?.multiply;
@@ -103,15 +106,34 @@ export function textWindows(
   { text, batch, window }: Pick<Recipe, 'text' | 'batch' | 'window'>,
   tokenizer: Tokenizer,
   seed: number,
+  texts: readonly string[] = [],
 ): Generator<Int32Array<ArrayBuffer>, void> {
-  return batches(corpus({ seed, ingredients: ingredientsOf(text) }), tokenizer, { batch, context: window });
+  const documents = alternating(corpus({ seed, ingredients: ingredientsOf(text) }), texts, seed);
+  return batches(documents, tokenizer, { batch, context: window });
 }
 
-/** The tokenizer of a recipe: byte pairs of its text without familiar names. */
-export function tokenizerOf(recipe: Pick<Recipe, 'text' | 'tokenizer'>, seed: number): TokenizerFiles {
+/** The tokenizer of a recipe: byte pairs of its text without familiar names, and of `texts`. */
+export function tokenizerOf(
+  recipe: Pick<Recipe, 'text' | 'tokenizer'>,
+  seed: number,
+  texts: readonly string[] = [],
+): TokenizerFiles {
   const { documents, even = false, ...options } = recipe.tokenizer;
   const ingredients = ingredientsOf(recipe.text).map((each) => (even ? { ...each, weight: 1 } : each));
-  return trainTokenizer(take(corpus({ seed, names: 'paired', ingredients }), documents), options);
+  const all = alternating(corpus({ seed, names: 'paired', ingredients }), texts, seed);
+  return trainTokenizer(take(all, documents), options);
+}
+
+/** The documents of the corpus, after each of them one of `texts`, which are gone through in another random order each time. */
+function* alternating(documents: Iterable<string>, texts: readonly string[], seed: number): Generator<string> {
+  const random = new Random(seed).fork('texts');
+  let left: string[] = [];
+  for (const document of documents) {
+    yield document;
+    if (texts.length === 0) continue;
+    if (left.length === 0) left = random.shuffle(texts);
+    yield left.pop() as string;
+  }
 }
 
 function* numbered<T>(items: Iterable<T>): Generator<[number, T]> {
