@@ -118,7 +118,9 @@ async function removalRows({ model, setting, seed, found, judged }: Shipped, sta
   const facilitation = new Float64Array(n);
   const masks: number[][] = [];
   for (let draw = seed; draw < seed + plan(seed).stages; draw++) {
-    const gates = await stages.run((o) => causalHeadGating(model, found, { steps: sizes.full.steps, seed: draw, ...o }));
+    const gates = await stages.run((o) =>
+      causalHeadGating(model, found, { steps: sizes.full.steps, seed: draw, ...o }),
+    );
     masks.push(hard(gates.dropped));
     gates.facilitation.forEach((g, i) => {
       facilitation[i] += g;
