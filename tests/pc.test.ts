@@ -149,7 +149,7 @@ describe('pc', () => {
       const drawn = await filigree('pc', 'sample', at('t.fpc'), '--rows', '5', '--evidence', 'colour=blue');
       expect(drawn.stdout).toMatch(/^colour,size,n\n(blue,-?[\d.]+,[01]\n){5}$/);
       // What is made of a circuit keeps its words.
-      await json('pc', 'prune', at('t.fpc'), '--data', at('t.csv'), '--epochs', '1', '--out', at('p.fpc'));
+      await json('pc', 'grow', at('t.fpc'), '--data', at('t.csv'), '--epochs', '1', '--out', at('p.fpc'));
       const again = await filigree('pc', 'classify', at('p.fpc'), '--data', at('u.csv'), '--class', 'colour');
       expect(again.stdout).toBe('red\nblue\n');
       writeFileSync(at('v.csv'), 'colour,size,n\ngreen,2.7,1\nred,1,1\n');
