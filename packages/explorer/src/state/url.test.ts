@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packNumbers, parsePlace, placeHash, unpackNumbers } from './url.js';
+import { cameraText, packNumbers, parsePlace, placeHash, readCamera, unpackNumbers } from './url.js';
 
 describe('addresses', () => {
   it('come back as they were', () => {
@@ -22,6 +22,24 @@ describe('addresses', () => {
   it('that mean nothing lead home', () => {
     for (const hash of ['', '#', '#/', '#/nowhere/x', '#/%E0%A4%A']) expect(parsePlace(hash).view).toBe('home');
     expect(parsePlace('#/circuit/%E0%A4%A').ids).toEqual([]);
+  });
+
+  it('say where a drawing is seen', () => {
+    const size = { width: 900, height: 700 };
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.05, max: 8, noNaN: true }),
+        fc.integer({ min: -9999, max: 9999 }),
+        fc.integer({ min: -9999, max: 9999 }),
+        (k, cx, cy) => {
+          const view = { k, x: size.width / 2 - cx * k, y: size.height / 2 - cy * k };
+          const back = readCamera(cameraText(view, size));
+          expect(Math.abs((back?.k ?? 0) - k)).toBeLessThanOrEqual(0.00051);
+          expect([(back?.x ?? 0) - cx, (back?.y ?? 0) - cy]).toEqual([0, 0]);
+        },
+      ),
+    );
+    for (const text of ['', 'x', '100_1', '100_1_2_3', '-5_1_2']) expect(readCamera(text)).toBeUndefined();
   });
 
   it('pack numbers', () => {
