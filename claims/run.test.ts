@@ -61,6 +61,11 @@ describe('running claims', () => {
     expect([a.state.runs, b.state.runs]).toEqual([2, 2]);
     await runAll({ ...options, seed: 4, store, among, again: true });
     expect([a.state.runs, b.state.runs]).toEqual([3, 3]);
+    // A larger one counts too, a smaller one does not.
+    await runAll({ ...options, size: 'quick', seed: 4, store, among });
+    expect([a.state.runs, b.state.runs]).toEqual([4, 4]);
+    await runAll({ ...options, seed: 4, store, among });
+    expect([a.state.runs, b.state.runs]).toEqual([4, 4]);
   });
 
   it('measures again what was stored damaged', async () => {

@@ -87,8 +87,8 @@ export function readResult(text: string, what: string): ClaimResult {
 }
 
 /**
- * Runs every claim in turn. One whose stored result has the same size and seed is not measured again unless `again`; damaged
- * results are. What is done stays done when the run is interrupted.
+ * Runs every claim in turn. One whose stored result has the same seed and at least the same size is not measured again unless `again`;
+ * damaged results are. What is done stays done when the run is interrupted.
  */
 export async function runAll(
   options: MeasureOptions & {
@@ -110,6 +110,8 @@ export async function runAll(
   return results;
 }
 
+const sizeOf = (size: MeasureOptions['size']): number => claimSizes.indexOf(size);
+
 async function storedResult(
   store: ClaimStore,
   slug: string,
@@ -119,7 +121,7 @@ async function storedResult(
   if (text === undefined) return undefined;
   try {
     const result = readResult(text, slug);
-    return result.slug === slug && result.size === size && result.seed === seed ? result : undefined;
+    return result.slug === slug && sizeOf(result.size) >= sizeOf(size) && result.seed === seed ? result : undefined;
   } catch (error) {
     if (error instanceof InputError) return undefined;
     throw error;

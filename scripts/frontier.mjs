@@ -193,7 +193,8 @@ function page(names, points) {
     '"Held out" is the share of questions with other templates and names that the circuit answers right, beside the whole model\'s. "Needed" is the',
     'task loss of the model without the circuit, over the circuit\'s own; "resampled" the circuit\'s task loss when all else carries what it does on',
     'another prompt; "two levels" its loss when each of its channels carries one of two values. Without a circuit a model can do little worse than',
-    `guess (0.69 nats), so "needed" is 10 times or more, as asked, only where the circuit does well: in ${needed(names)}.`,
+    `guess (0.69 nats), so "needed" is 10 times or more, as asked, only where the circuit does well: in ${needed(names)}. Means leave out what`,
+    `other prompts bring in: resampled, ${rowsOf(names).filter(({ checks }) => checks.resampled.loss <= 0.3).length} of ${rowsOf(names).length} circuits stay below 0.3 nats, the others come near guessing.`,
     '',
     '| model | task | nodes | edges | loss | uncalibrated | held out | whole model | needed | resampled | two levels |',
     '|---|---|---|---|---|---|---|---|---|---|---|',
@@ -213,8 +214,12 @@ function page(names, points) {
   return lines;
 }
 
+function rowsOf(names) {
+  return names.flatMap((name) => tasks.flatMap((task) => kept.rows[keyOf(name, task)] ?? []));
+}
+
 function needed(names) {
-  const rows = names.flatMap((name) => tasks.flatMap((task) => kept.rows[keyOf(name, task)] ?? []));
+  const rows = rowsOf(names);
   const enough = rows.filter(({ checks, loss }) => checks.withoutCircuit.loss >= 10 * Math.max(loss, 1e-3));
   return `${enough.length} of ${rows.length} circuits`;
 }

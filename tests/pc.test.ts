@@ -78,7 +78,7 @@ describe('pc', () => {
       const refused = await filigree('pc', 'entropy', at('a.jpc'));
       expect(refused.code).toBe(2);
       expect(refused.stderr).toBe(
-        'filigree: entropy needs a circuit that is deterministic: sum unit 6 has children that share rows\n',
+        'filigree: The entropy is exact only of deterministic circuits, and sum unit 6 has children that share rows; --samples 10000 estimates it.\n',
       );
     }));
 

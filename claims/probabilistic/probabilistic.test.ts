@@ -29,6 +29,8 @@ const good: [Claim, Row[]][] = [
       row('tree', 'diagonal only', { deviation: 0.6 }, true),
       row('signs, noise', 'TDI deviation', { AUROC: 0.9 }),
       row('signs, noise', 'largest probability', { AUROC: 0.8 }, true),
+      row('signs, noise', 'TDI entropy', { AUROC: 0.9 }),
+      row('signs, noise', 'entropy without dropout', { AUROC: 0.8 }, true),
       ...[0, 15, 30, 45, 60].map((turn) =>
         row(`signs, turned by ${turn}`, 'TDI deviation', { deviation: 0.1 + turn / 100, accuracy: 1 }),
       ),
@@ -67,7 +69,8 @@ describe('does not hold', () => {
     ['tdi', 'masks say otherwise', 2, { deviation: 0.86 }],
     ['tdi', 'covariances make no difference', 3, { deviation: 0.85 }],
     ['tdi', 'the largest probability tells more', 4, { AUROC: 0.7 }],
-    ['tdi', 'deviation falls as pictures turn', 8, { deviation: 0.2 }],
+    ['tdi', 'dropout adds nothing to entropy', 6, { AUROC: 0.7 }],
+    ['tdi', 'deviation falls as pictures turn', 10, { deviation: 0.2 }],
     ['compression', 'a file does not come back', 3, { 'came back': 0.8 }],
     ['compression', 'codes are long', 0, { 'code bits': 11_000 }],
     ['compression', 'the short way differs', 2, { 'same bytes': 0 }],

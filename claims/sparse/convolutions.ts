@@ -85,7 +85,7 @@ export async function fineTuningRow(seed: number, steps: number, { signal }: Mea
     for (const batch of batchesOf(data).epoch({ epoch, size: 32, random: order.fork(`${epoch}`) })) {
       signal?.throwIfAborted();
       if (losses.length === steps) break;
-      losses.push([await arms[0].step(batch, 0.02), await arms[1].step(batch, 0.02)]);
+      losses.push([await arms[0].step(batch, 0.1), await arms[1].step(batch, 0.1)]);
     }
   }
   const difference = losses.reduce((most, [a, b]) => Math.max(most, Math.abs(a / b - 1)), 0);

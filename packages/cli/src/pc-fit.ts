@@ -13,8 +13,10 @@ import {
 import { startEngine } from 'filigree/node';
 import { allowRelaxedSimd } from './engine.js';
 import { choice, numberFrom, type TalkOptions, wholeNumber } from './options.js';
-import { notesOf, openTable, saveCircuit } from './pc-files.js';
+import { checkOutputs } from './outputs.js';
+import { checkCircuitName, notesOf, openTable, saveCircuit } from './pc-files.js';
 import { ResumeFile } from './pc-resume.js';
+import { type Asked, variableAsked } from './pc-variables.js';
 import type { Session } from './session.js';
 import { count } from './table.js';
 
@@ -36,6 +38,8 @@ export interface FitOptions extends TalkOptions {
   threads?: number;
   out?: string;
   resume?: boolean;
+  class?: Asked<number>;
+  dropout: number;
 }
 
 /** A parser of two numbers parted by a comma. */
@@ -49,7 +53,8 @@ function pair(flag: string): (text: string) => [number, number] {
   };
 }
 
-export function addFitOptions(command: Command, epochs: number): Command {
+/** @param step how far EM goes at the first and the last epoch */
+export function addFitOptions(command: Command, epochs: number, step: [number, number] = [1, 0.05]): Command {
   const whole = (flag: string, text: string, least: number, value?: number): Option => {
     const option = new Option(`${flag} <n>`, text).argParser(wholeNumber(flag, least));
     return value === undefined ? option : option.default(value);
@@ -70,9 +75,16 @@ export function addFitOptions(command: Command, epochs: number): Command {
     .addOption(
       new Option('--step <first,last>', 'step size of EM at the first and the last epoch')
         .argParser(pair('--step'))
-        .default([1, 0.05], '1,0.05'),
+        .default(step, step.join()),
     )
     .addOption(real('--lr', 'learning rate of adam', 0.05))
+    .addOption(
+      new Option(
+        '--class <variable>',
+        'with adam: learn to tell this variable from the others, by name or counted from 1',
+      ).argParser(variableAsked('--class')),
+    )
+    .addOption(real('--dropout', 'with adam: chance that an edge is dropped from a step', 0))
     .addOption(real('--pseudocount', 'added to the counts of each sum', 0.05))
     .addOption(real('--momentum', 'share of the counts that EM keeps from step to step', 0))
     .addOption(real('--softness', 'chance that a training cell is another value than it says', 0))
@@ -105,9 +117,12 @@ export async function openTables(path: string, options: FitOptions, like?: Circu
   return { train, valid, test, all };
 }
 
-export function startFitEngine(options: { threads?: number }): void {
+/** Checks where the circuit is to be written, and starts the engine. */
+export async function beginFit({ out, threads }: FitOptions): Promise<void> {
+  checkCircuitName('--out', out);
+  await checkOutputs({ '--out': out });
   allowRelaxedSimd();
-  startEngine({ threads: options.threads });
+  startEngine({ threads });
 }
 
 /** Milliseconds between two writings of the circuit so far. */
@@ -125,7 +140,13 @@ export async function fit(
   if (options.resume && out === undefined)
     throw new InputError('--resume goes with --out, the file that was being written.');
   if (epochs === 0) return start;
-  const rule = method === 'adam' ? { lr } : { step, pseudocount, momentum, softness };
+  const { dropout } = options;
+  const variable = options.class?.({ ...start, names: train.names });
+  if (method === 'em' && (variable !== undefined || dropout > 0)) {
+    throw new InputError('--class and --dropout go with --method adam; EM learns all variables alike.');
+  }
+  const classes = variable === undefined ? undefined : { variable, share: 1 };
+  const rule = method === 'adam' ? { lr, classes, dropout } : { step, pseudocount, momentum, softness };
   const schedule = { method, epochs, batchRows: batch, patience, seed };
   const kept =
     out === undefined
@@ -149,7 +170,7 @@ export async function fit(
     const learned = await session.during(what, (progress) => {
       const common = { ...progress, ...schedule, valid, onEpoch, resume };
       return method === 'adam'
-        ? trainByGradient(start, train, { ...common, lr })
+        ? trainByGradient(start, train, { ...common, lr, classes, dropout })
         : em(start, train, { ...common, step, pseudocount, momentum, softness });
     });
     await kept?.remove();

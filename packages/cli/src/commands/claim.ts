@@ -65,7 +65,9 @@ export function addClaims(program: Command, run: Run): void {
     program
       .command('claims')
       .summary('run the experiments of all papers')
-      .description('run the experiments of all papers; those already done with this size and seed are kept')
+      .description(
+        'run the experiments of all papers; those already done with this seed and this size or a larger one are kept',
+      )
       .option('--again', 'measure again what was done')
       .option('--page <file>', 'the page to write', 'docs/claims.md'),
   ).action((options: AllOptions) => run((session) => all(options, session), options));

@@ -2,12 +2,14 @@ import { type Command, Option } from 'commander';
 import {
   checkProperties,
   entropy,
+  InputError,
   klDivergence,
   logLikelihood,
   logProbability,
   mostProbable,
   type PropertyName,
   readCnf,
+  sampledEntropy,
   sampleRows,
   softEvidence,
   sumKind,
@@ -15,9 +17,10 @@ import {
 } from 'filigree';
 import { writeFileAtomic } from 'filigree/node';
 import { readTextFile } from '../open.js';
-import { addTalkOptions, type TalkOptions, wholeNumber } from '../options.js';
+import { type TalkOptions, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { circuitFormats, openCircuit, openTable } from '../pc-files.js';
+import { openCircuit, openTable } from '../pc-files.js';
+import { circuitCommand, withEvidence, withRows } from '../pc-options.js';
 import {
   type Asked,
   csvRows,
@@ -59,26 +62,22 @@ Examples:
   filigree pc query model.jpc --query 1=1 --evidence 3=1,7=0
   filigree pc sample people.fpc --rows 100 --evidence 'colour=red,age=30' --out people.csv`,
     );
-  const about = (name: string, description: string): Command => {
-    const command = group.command(name).description(description).argument('<circuit>', circuitFormats);
-    return addTalkOptions(command.option('--vtree <file>', "the circuit's .vtree, to check it against"));
-  };
-  about('loglik', 'log-likelihood of rows, in nats')
-    .requiredOption('--data <file>', 'rows of values, parted by commas or spaces; empty cells are summed out')
-    .addOption(new Option('--limit <n>', 'use the first rows only').argParser(wholeNumber('--limit', 1)))
+  const about = (name: string, description: string): Command => circuitCommand(group, name, description);
+  withRows(about('loglik', 'log-likelihood of rows, in nats'))
     .addOption(
       new Option('--marginalise <list>', 'variables to sum out, such as 1,3,5 or colour,age').argParser(
         variableList('--marginalise'),
       ),
     )
     .action((path: string, options: LoglikOptions) => run((session) => loglik(path, options, session), options));
-  about('entropy', 'entropy in nats, of a deterministic circuit').action((path: string, options: CircuitOptions) =>
-    run(async (session) => {
-      const value = entropy(await openCircuit(path, options.vtree));
-      if (session.json) session.print({ entropy: value });
-      else session.say(`entropy ${value.toFixed(6)} nats`);
-    }, options),
-  );
+  about('entropy', 'entropy in nats: exact of a deterministic circuit, from samples of others')
+    .addOption(
+      new Option('--samples <n>', 'estimate it from that many samples').argParser(
+        wholeNumber('--samples', 2, 10_000_000),
+      ),
+    )
+    .addOption(new Option('--seed <n>', 'decides the samples').argParser(wholeNumber('--seed', 0)).default(0))
+    .action((path: string, options: EntropyOptions) => run((session) => sayEntropy(path, options, session), options));
   withEvidence(about('map', 'the most probable state; of circuits that are not deterministic, a likely one')).action(
     (path: string, options: CircuitOptions & { evidence: Evidence }) =>
       run((session) => map(path, options, session), options),
@@ -119,14 +118,6 @@ Examples:
   addPcPrune(group, run);
 }
 
-function withEvidence(command: Command): Command {
-  return command.addOption(
-    new Option('--evidence <list>', 'known values, such as 3=1,colour=red')
-      .argParser(evidenceList('--evidence'))
-      .default(nothing, 'none'),
-  );
-}
-
 interface LoglikOptions extends CircuitOptions {
   data: string;
   limit?: number;
@@ -146,6 +137,34 @@ async function loglik(path: string, options: LoglikOptions, session: Session): P
     session.say(
       `${count(logs.length)} rows, mean ${mean.toFixed(6)}, first ${logs[0].toFixed(6)} (natural logarithms)`,
     );
+}
+
+interface EntropyOptions extends CircuitOptions {
+  samples?: number;
+  seed: number;
+}
+
+async function sayEntropy(path: string, options: EntropyOptions, session: Session): Promise<void> {
+  const circuit = await openCircuit(path, options.vtree);
+  const { samples, seed } = options;
+  if (samples !== undefined) {
+    const found = await session.during('sampling', (progress) =>
+      sampledEntropy(circuit, samples, { ...progress, seed }),
+    );
+    if (session.json) session.print(found);
+    else session.say(`entropy ${found.entropy.toFixed(6)} nats, standard error ${found.error.toFixed(6)}`);
+    return;
+  }
+  const { smooth, decomposable, deterministic } = checkProperties(circuit);
+  if (smooth && decomposable && deterministic !== true) {
+    const why = checkProperties(circuit).why.find(({ property }) => property === 'deterministic')?.why;
+    throw new InputError(
+      `The entropy is exact only of deterministic circuits, and ${why}; --samples 10000 estimates it.`,
+    );
+  }
+  const value = entropy(circuit);
+  if (session.json) session.print({ entropy: value });
+  else session.say(`entropy ${value.toFixed(6)} nats`);
 }
 
 async function map(path: string, options: CircuitOptions & { evidence: Evidence }, session: Session): Promise<void> {

@@ -1,16 +1,11 @@
 import { expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import { Random } from '../tensor/index.js';
-import {
-  additionData,
-  ClusteringHead,
-  clusterRatio,
-  hessianProduct,
-  positionEffects,
-  sharpness,
-  sparseParity,
-  trainClusteringHead,
-} from './clustering-heads.js';
+import { ClusteringHead } from './clustering-heads.js';
+import { clusterRatio, positionEffects } from './clustering-measures.js';
+import { trainClusteringHead } from './clustering-training.js';
+import { additionData, sparseParity } from './modular-addition.js';
+import { hessianProduct, sharpness } from './sharpness.js';
 
 const ternary = { ...sparseParity, modulus: 3 } as const;
 

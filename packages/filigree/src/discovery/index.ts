@@ -52,19 +52,9 @@ export {
 } from './channels.js';
 export { type CircuitFileKind, readCircuitFile } from './circuit-files.js';
 export { cleanCorrupted } from './clean-corrupted.js';
-export {
-  type AdditionData,
-  additionData,
-  ClusteringHead,
-  type ClusteringTrainingOptions,
-  clusterRatio,
-  hessianProduct,
-  type ModularAddition,
-  positionEffects,
-  sharpness,
-  sparseParity,
-  trainClusteringHead,
-} from './clustering-heads.js';
+export { ClusteringHead } from './clustering-heads.js';
+export { clusterRatio, positionEffects } from './clustering-measures.js';
+export { type ClusteringTrainingOptions, trainClusteringHead } from './clustering-training.js';
 export { pearson, rocAuc } from './compare.js';
 export { type CircuitComparison, compareCircuits, type EdgeOverlap, type Overlap } from './compare-circuits.js';
 export { type DirectLogits, directByLayer, directLogits } from './direct-logit.js';
@@ -122,6 +112,7 @@ export {
 export type { Measured, MeasureOptions } from './measure.js';
 export { type MetricName, metric, metricNames, parseMetric } from './metric.js';
 export { type MibOptions, mibGraphText, readMibGraph } from './mib-graph.js';
+export { type AdditionData, additionData, type ModularAddition, sparseParity } from './modular-addition.js';
 export {
   channelGradients,
   cutChannels,
@@ -169,6 +160,7 @@ export {
   selectThreshold,
   selectTop,
 } from './select.js';
+export { hessianProduct, sharpness } from './sharpness.js';
 export { type Batch, makeBatch, runSources, type SourceValues } from './sources.js';
 export { fromCircuit, nodesFromCircuit, nodesToCircuit, toCircuit } from './to-circuit.js';
 export {

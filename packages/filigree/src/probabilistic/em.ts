@@ -4,6 +4,7 @@ import { Random } from '../tensor/index.js';
 import type { ProbabilisticCircuit } from './circuit.js';
 import { checkTable } from './evaluate.js';
 import type { FlowSums, Parameters } from './evaluator.js';
+import type { Selection } from './layered.js';
 import { Learner } from './learner.js';
 import { maximise } from './maximise.js';
 import { requireProperties } from './properties.js';
@@ -120,18 +121,26 @@ function mixed(sums: FlowSums, memory: OwnMemory, momentum: number): FlowSums {
   return { edges: mean('edges', sums.edges), inputs: mean('inputs', sums.inputs) };
 }
 
-/** Epochs of steps over shuffled rows, with early stopping: what EM and gradient training share. */
+/** One step of a rule on some rows; gives the sum of what it makes larger. */
+export type LearnStep = (learner: Learner, selection: Selection, epoch: number, memory: OwnMemory) => Promise<number>;
+
+/** Rows whose log-likelihood is taken away, `share` times. */
+export interface Less {
+  readonly table: Table;
+  readonly share: number;
+}
+
+/**
+ * Epochs of steps over shuffled rows, with early stopping: what EM and gradient training share.
+ * @param less what is taken away from the likelihood of the validation rows
+ */
 export async function learn(
   circuit: ProbabilisticCircuit,
   train: Table,
   what: string,
   options: LearnOptions,
-  step: (
-    learner: Learner,
-    selection: { start: number; count: number; order?: ArrayLike<number> },
-    epoch: number,
-    memory: OwnMemory,
-  ) => Promise<number>,
+  step: LearnStep,
+  less?: (table: Table) => Less | undefined,
 ): Promise<Learned> {
   const { epochs = 30, valid, patience = 5, seed = 0, signal, onProgress, onEpoch, plain, resume } = options;
   requireProperties(circuit, ['smooth', 'decomposable'], what);
@@ -143,6 +152,7 @@ export async function learn(
   const steps = Math.max(1, Math.round(train.rows / batchRows));
   const learner = new Learner(circuit, { plain, signal });
   const random = new Random(seed);
+  const lessValid = valid && less?.(valid);
   const log = [...(resume?.epochs ?? [])];
   let best = resume && bestOf(resume);
   const memory: OwnMemory = new Map(Array.from(resume?.memory ?? [], ([name, numbers]) => [name, numbers.slice()]));
@@ -156,6 +166,10 @@ export async function learn(
     best: best?.parameters,
     memory: new Map(Array.from(memory, ([name, numbers]) => [name, numbers.slice()])),
   });
+  const aim = async (table: Table): Promise<number> => {
+    const mean = await learner.mean(table);
+    return lessValid ? mean - lessValid.share * (await learner.mean(lessValid.table)) : mean;
+  };
   const isOver = (epoch: number): boolean => valid !== undefined && epoch - (best?.epoch ?? -1) > patience;
   try {
     if (resume) learner.restore(resume);
@@ -171,7 +185,7 @@ export async function learn(
         total += await step(learner, { start, count, order }, epoch, memory);
         onProgress?.({ done: epoch * train.rows + end, total: epochs * train.rows, unit: 'rows' });
       }
-      const validMean = valid && (await learner.mean(valid));
+      const validMean = valid && (await aim(valid));
       log.push({ train: total / train.rows, valid: validMean });
       if (validMean !== undefined && !(validMean <= (best?.valid ?? Number.NEGATIVE_INFINITY))) {
         best = { valid: validMean, parameters: await learner.parameters(), epoch };

@@ -1,8 +1,9 @@
 import { InputError } from '../errors.js';
 import { inputKind, type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
-import { topDown } from './evaluate.js';
+import { logLikelihood, topDown } from './evaluate.js';
 import { inputEntropy } from './input-queries.js';
 import { requireProperties } from './properties.js';
+import { type SampleOptions, sampleRows } from './sample.js';
 
 /**
  * Entropy -Σ p log p of a circuit's distribution, in nats: with F the flows when nothing is known,
@@ -28,4 +29,23 @@ export function entropy(circuit: ProbabilisticCircuit): number {
     }
   }
   return result;
+}
+
+/**
+ * The entropy of any smooth and decomposable circuit, estimated: the mean of -log p(x) over samples x of it, and the standard error of that.
+ * Throws as `sampleRows` does, and for fewer than two samples.
+ */
+export async function sampledEntropy(
+  circuit: ProbabilisticCircuit,
+  samples: number,
+  options: SampleOptions = {},
+): Promise<{ entropy: number; error: number }> {
+  if (!(samples >= 2)) throw new InputError(`an estimate needs at least two samples, not ${samples}`);
+  const { evidence: _, ...rest } = options;
+  const rows = await sampleRows(circuit, samples, rest);
+  const { log: mass } = topDown(circuit);
+  const surprises = (await logLikelihood(circuit, rows, { signal: rest.signal })).map((log) => mass - log);
+  const mean = surprises.reduce((a, b) => a + b, 0) / samples;
+  const variance = surprises.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (samples - 1);
+  return { entropy: mean, error: Math.sqrt(variance / samples) };
 }

@@ -23,7 +23,7 @@ export type { CompressedHeader, StoredLayout } from './compression/container.js'
 export { modelHash } from './compression/model-hash.js';
 export { klDivergence } from './divergence.js';
 export { type EmOptions, em, type Learned, type LearnMemory, type LearnOptions, type LearnState } from './em.js';
-export { entropy } from './entropy.js';
+export { entropy, sampledEntropy } from './entropy.js';
 export { type Flows, flows, logLikelihood, type RowOptions } from './evaluate.js';
 export { type Evidence, logProbability } from './evidence.js';
 export { type GrowOptions, grow } from './grow.js';

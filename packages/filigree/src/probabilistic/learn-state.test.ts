@@ -36,6 +36,13 @@ describe('learning that was interrupted', () => {
     ['with momentum', (c, t, o) => em(c, t, { ...o, step: [0.5, 0.1], momentum: 0.7 }), mixed, train, { valid }],
     ['with ties', byEm, hmm(4, 3, { latents: 2 }), plainTrain, {}],
     ['by Adam', trainByGradient, words, plainTrain, {}],
+    [
+      'by Adam on classes, with dropout',
+      (c, t, o) => trainByGradient(c, t, { ...o, classes: { variable: 1, share: 1 }, dropout: 0.3 }),
+      words,
+      plainTrain,
+      { valid: plainTrain },
+    ],
   ])('goes on to the bit from its file: %s', async (_, learn, circuit, table, more) => {
     const options = { epochs: 5, batchRows: 40, seed: 4, ...more };
     let file: Uint8Array | undefined;

@@ -1,6 +1,7 @@
 import type { Table } from '../data/index.js';
 import { breathe } from '../platform.js';
 import type { ProbabilisticCircuit } from './circuit.js';
+import type { Less } from './em.js';
 import { checkTable } from './evaluate.js';
 import { Evaluator, type FlowSums, type Parameters } from './evaluator.js';
 import { poolTied } from './hmm.js';
@@ -52,18 +53,32 @@ export class Learner {
     return total(await this.layered.step(this.cells(table), selection, options, this.options.signal));
   }
 
-  /** A step by any rule: it gets the flows of the rows and gives new parameters. `view` changes parameters before flows are computed. */
+  /**
+   * A step by any rule: it gets the flows of the rows and gives new parameters.
+   * @param view changes parameters before flows are computed
+   * @param without flows of this table's rows are taken away, `share` times
+   * @returns the sum of log p of the rows, less `share` times that of the others
+   */
   async apply(
     table: Table,
     selection: Selection,
     rule: Rule,
     view: (now: Parameters) => Parameters = (now) => now,
+    without?: Less,
   ): Promise<number> {
     const now = await this.parameters();
     const seen = view(now);
     if (seen !== now) this.engineLoad(seen);
     const sums = this.emptySums();
-    const logs = await this.expect(table, selection, sums);
+    let logs = await this.expect(table, selection, sums);
+    if (without) {
+      const { share } = without;
+      const others = this.emptySums();
+      logs -= share * (await this.expect(without.table, selection, others));
+      for (const part of ['edges', 'inputs'] as const) {
+        for (let i = 0; i < sums[part].length; i++) sums[part][i] -= share * others[part][i];
+      }
+    }
     poolTied(this.circuit, sums, this.statisticsAt);
     this.load(rule(now, sums, selection.count));
     return logs;

@@ -4,15 +4,18 @@ import { type Table, tableOf } from '../data/index.js';
 import { Random } from '../tensor/index.js';
 import { trainByGradient } from './adam.js';
 import { chiSquareTail } from './chi-square.js';
-import { type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
+import { CircuitBuilder, type ProbabilisticCircuit, sumKind, unitCount } from './circuit.js';
 import { readCircuitTensors, writeCircuitFile } from './circuit-file.js';
+import { classPosterior } from './classes.js';
 import { em } from './em.js';
 import { logLikelihood } from './evaluate.js';
 import { grow } from './grow.js';
 import { hclt } from './hclt.js';
 import { hmm } from './hmm.js';
 import { poonDomingos, quadTree } from './images.js';
+import { bernoulli } from './inputs.js';
 import { learnSpn } from './learn-spn.js';
+import { Learner, type Rule } from './learner.js';
 import { checkProperties } from './properties.js';
 import { pruneEdges, scoreEdges } from './prune.js';
 import { allStates } from './random.testing.js';
@@ -166,6 +169,60 @@ describe('ways of learning', () => {
     for (const { circuit } of others) {
       expect(await mean(circuit, test)).toBeGreaterThan(reached - 0.05);
     }
+  });
+
+  it('the flows of a class aim are the slopes of log p(x) - share log p(x without the class), by finite differences', async () => {
+    const [share, table] = [0.7, patterns(12, 4, 5)];
+    const start = hclt(table, twos(4), { latents: 2, seed: 3 });
+    const values = table.values.map((x, i) => (i % 4 === 2 ? Number.NaN : x));
+    const less = { share, table: { ...table, values } };
+    const learner = new Learner(start, { plain: true });
+    let flows: Float64Array = new Float64Array();
+    const keep: Rule = (now, sums) => {
+      flows = sums.edges;
+      return now;
+    };
+    const all = { start: 0, count: 12 };
+    const aim = await learner.apply(table, all, keep, undefined, less);
+    const total = async (logWeight: Float64Array): Promise<number> => {
+      const circuit = { ...start, logWeight };
+      return 12 * ((await mean(circuit, table)) - share * (await mean(circuit, less.table)));
+    };
+    expect(aim).toBeCloseTo(await total(start.logWeight), 9);
+    for (let e = 0; e < start.child.length; e++) {
+      if (start.logWeight[e] === 0) continue;
+      const moved = (by: number): Promise<number> => total(start.logWeight.map((w, i) => (i === e ? w + by : w)));
+      expect(flows[e]).toBeCloseTo(((await moved(1e-5)) - (await moved(-1e-5))) / 2e-5, 6);
+    }
+  });
+
+  it('learning for a class tells it apart better than learning all', async () => {
+    const random = new Random(8);
+    // The class is the first variable; the third and fourth have a stronger pattern of their own, which takes the one hidden state.
+    const rows = (count: number): Table =>
+      tableOf(
+        Array.from({ length: count }, () => {
+          const [y, z] = [random.integer(2), random.integer(2)];
+          const noisy = (x: number, wrong: number): number => (random.uniform() < wrong ? 1 - x : x);
+          return [y, noisy(y, 0.2), noisy(z, 0.02), noisy(z, 0.02)];
+        }),
+      );
+    const [train, test] = [rows(400), rows(400)];
+    const build = new CircuitBuilder(twos(4));
+    const leaf = (v: number, p: number): number => build.input(bernoulli(v, p));
+    const parts = [0.4, 0.6].map((p) => build.product([0, 1, 2, 3].map((v) => leaf(v, p + 0.01 * v))));
+    const start = build.finish(build.sum(parts, [0.5, 0.5]));
+    const right = async (share: number): Promise<number> => {
+      const classes = { variable: 0, share };
+      const { circuit } = await trainByGradient(start, train, { epochs: 30, batchRows: 50, classes });
+      const { best } = await classPosterior(circuit, test, 0);
+      return best.filter((k, row) => k === test.values[4 * row]).length / test.rows;
+    };
+    expect(await right(0)).toBeLessThan(0.65);
+    expect(await right(1)).toBeGreaterThan(0.72);
+    const classes = { variable: 4, share: 1 };
+    await expect(trainByGradient(start, train, { classes })).rejects.toThrow('there is no variable 5');
+    await expect(trainByGradient(start, train, { dropout: 1 })).rejects.toThrow('dropout must be');
   });
 
   it('softening makes the likelihood of softened data rise: tables and counts belong together', async () => {

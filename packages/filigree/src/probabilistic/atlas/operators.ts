@@ -182,22 +182,25 @@ class Product<T> {
     );
   }
 
-  /** Each part of one is multiplied with the part of the other that shares variables with it. */
+  /**
+   * Each part of one is multiplied with the part of the other that shares variables with it. Small parts first: where one is zero, the
+   * others need not be looked at, which keeps products of deterministic circuits small.
+   */
   private products(n: number, m: number, ours: readonly number[], theirs: readonly number[]): number {
     const [left, right] = this.scopes;
+    const partner = new Map<number, number>();
     const taken = new Set<number>();
-    const parts: number[] = [];
     for (const c of ours) {
       const partners = theirs.filter((d) => meet(left[c], right[d]));
-      if (partners.length === 0) parts.push(this.copy(0, c));
-      else if (partners.length > 1 || taken.has(partners[0])) this.incompatible(n, m);
-      else {
-        taken.add(partners[0]);
-        parts.push(this.of(c, partners[0]));
-      }
+      if (partners.length > 1 || taken.has(partners[0])) this.incompatible(n, m);
+      if (partners.length === 0) continue;
+      partner.set(c, partners[0]);
+      taken.add(partners[0]);
     }
-    for (const d of theirs) if (!taken.has(d)) parts.push(this.copy(1, d));
-    return parts.includes(-1) ? -1 : this.units.product(parts);
+    const smallFirst = [...partner].sort(([c], [d]) => left[c].size - left[d].size);
+    for (const [c, d] of smallFirst) if (this.of(c, d) < 0) return -1;
+    const parts = ours.map((c) => (partner.has(c) ? this.of(c, partner.get(c)!) : this.copy(0, c)));
+    return this.units.product([...parts, ...theirs.filter((d) => !taken.has(d)).map((d) => this.copy(1, d))]);
   }
 
   private copy(side: 0 | 1, unit: number): number {
