@@ -4,6 +4,7 @@ import { type Circuit, EdgeGraph, InputError, loadMlp, readCircuit } from 'filig
 import { openFile } from 'filigree/node';
 import { countParameters } from '../engine.js';
 import { strongestUnits, unitLines } from '../measured.js';
+import { matrixLines, sparseMatrices } from '../model-storage.js';
 import { openModel, readTextFile } from '../open.js';
 import { addTalkOptions, type TalkOptions } from '../options.js';
 import { probabilisticFormat } from '../pc-files.js';
@@ -60,8 +61,10 @@ async function modelInfo(path: string, session: Session): Promise<void> {
     edges: graph.edges,
     hash: await checkpoint.hash(),
   };
-  if (session.json) session.print(facts);
-  else sayFacts(facts, session);
+  const matrices = sparseMatrices(checkpoint);
+  if (session.json) return session.print(matrices.length > 0 ? { ...facts, matrices } : facts);
+  sayFacts(facts, session);
+  if (matrices.length > 0) session.say(['', ...matrixLines(matrices)].join('\n'));
 }
 
 async function networkInfo(path: string, session: Session): Promise<void> {
