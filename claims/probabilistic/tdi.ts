@@ -28,7 +28,7 @@ const untuned =
 
 const plans = {
   smoke: { masks: 0, seeds: 1, train: 0, test: 0, sums: 0, repetitions: 0, epochs: 0 },
-  quick: { masks: 20_000, seeds: 1, train: 400, test: 60, sums: 6, repetitions: 2, epochs: 6 },
+  quick: { masks: 20_000, seeds: 1, train: 1500, test: 80, sums: 8, repetitions: 3, epochs: 12 },
   full: { masks: 200_000, seeds: 3, train: 4000, test: 300, sums: 16, repetitions: 4, epochs: 15 },
 } as const;
 

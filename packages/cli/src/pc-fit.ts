@@ -13,7 +13,8 @@ import {
 import { startEngine } from 'filigree/node';
 import { allowRelaxedSimd } from './engine.js';
 import { choice, numberFrom, type TalkOptions, wholeNumber } from './options.js';
-import { notesOf, openTable, saveCircuit } from './pc-files.js';
+import { checkOutputs } from './outputs.js';
+import { checkCircuitName, notesOf, openTable, saveCircuit } from './pc-files.js';
 import { ResumeFile } from './pc-resume.js';
 import { type Asked, variableAsked } from './pc-variables.js';
 import type { Session } from './session.js';
@@ -52,7 +53,8 @@ function pair(flag: string): (text: string) => [number, number] {
   };
 }
 
-export function addFitOptions(command: Command, epochs: number): Command {
+/** @param step how far EM goes at the first and the last epoch */
+export function addFitOptions(command: Command, epochs: number, step: [number, number] = [1, 0.05]): Command {
   const whole = (flag: string, text: string, least: number, value?: number): Option => {
     const option = new Option(`${flag} <n>`, text).argParser(wholeNumber(flag, least));
     return value === undefined ? option : option.default(value);
@@ -73,7 +75,7 @@ export function addFitOptions(command: Command, epochs: number): Command {
     .addOption(
       new Option('--step <first,last>', 'step size of EM at the first and the last epoch')
         .argParser(pair('--step'))
-        .default([1, 0.05], '1,0.05'),
+        .default(step, step.join()),
     )
     .addOption(real('--lr', 'learning rate of adam', 0.05))
     .addOption(
@@ -115,9 +117,12 @@ export async function openTables(path: string, options: FitOptions, like?: Circu
   return { train, valid, test, all };
 }
 
-export function startFitEngine(options: { threads?: number }): void {
+/** Checks where the circuit is to be written, and starts the engine. */
+export async function beginFit({ out, threads }: FitOptions): Promise<void> {
+  checkCircuitName('--out', out);
+  await checkOutputs({ '--out': out });
   allowRelaxedSimd();
-  startEngine({ threads: options.threads });
+  startEngine({ threads });
 }
 
 /** Milliseconds between two writings of the circuit so far. */

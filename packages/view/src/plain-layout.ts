@@ -8,11 +8,15 @@ export interface PlainLayoutOptions {
   readonly edges: readonly number[];
   /** Positions become columns, from left to right; nodes without one stand in a column of their own on the left. */
   readonly byPosition?: boolean;
+  /** Width by height that is wanted; rows or nodes move apart, so far as lines stay readable. */
+  readonly aspect?: number;
 }
 
 const padding = 24;
 const height = 22;
-const rowGap = 46;
+const usualRowGap = 46;
+/** Farthest that nodes of a row, and rows, move apart. */
+const [widestGap, highestGap] = [90, 190];
 const columnGap = 26;
 /** Rows of more nodes than this have small boxes, without names. */
 const named = 60;
@@ -25,7 +29,7 @@ const sweeps = 8;
  */
 export function plainLayout(circuit: Circuit, options: PlainLayoutOptions): Layout {
   const { nodes, edges } = circuit;
-  const { edges: drawn, byPosition = false } = options;
+  const { edges: drawn, byPosition = false, aspect } = options;
   const touched = [...new Set(drawn.flatMap((e) => [edges.source[e], edges.target[e]]))].sort((a, b) => a - b);
   const layers = [...new Set(touched.map((n) => nodes.layer[n]))].sort((a, b) => a - b);
   const rowOf = new Map(layers.map((layer, r) => [layer, r]));
@@ -43,10 +47,21 @@ export function plainLayout(circuit: Circuit, options: PlainLayoutOptions): Layo
   const columns = [...new Set(touched.map(columnOf))].sort((a, b) => a - b);
   const widest = Math.max(0, ...[...cells.values()].map((cell) => cell.length));
   const small = widest > named;
-  const gap = small ? 5 : 12;
   const widths = new Map(
     touched.map((n) => [n, small ? 9 : Math.max(34, 12 + 6.6 * [...short(nodes.label[n])].length)]),
   );
+  const usualGap = small ? 5 : 12;
+  const natural = Math.max(
+    34,
+    ...[...cells.values()].map((cell) => cell.reduce((w, n) => w + widths.get(n)! + usualGap, 0)),
+  );
+  const [gap, rowGap] = gapsFor(aspect, {
+    natural,
+    widest,
+    rows: layers.length,
+    gap: usualGap,
+    columns: columns.length,
+  });
   const room = (cell: readonly number[]): number => cell.reduce((sum, n) => sum + widths.get(n)! + gap, -gap);
   const starts = new Map<number, { left: number; width: number }>();
   let left = padding;
@@ -98,10 +113,28 @@ export function plainLayout(circuit: Circuit, options: PlainLayoutOptions): Layo
   );
   const lines = drawn.map((e): PlacedEdge => {
     const [s, t] = [edges.source[e], edges.target[e]];
-    return { index: e, path: line(x.get(s)!, y(s), x.get(t)!, y(t)) };
+    return { index: e, path: line(x.get(s)!, y(s), x.get(t)!, y(t), rowGap) };
   });
   const rows = layers.map((_, r) => placed.flatMap((node, i) => (node.row === r ? [i] : [])));
   return { width: Math.max(left - columnGap + padding, 2 * padding), height: total, rows, nodes: placed, edges: lines };
+}
+
+/** Gaps between nodes of a row and between rows at which a drawing comes near to the wanted shape. */
+function gapsFor(
+  aspect: number | undefined,
+  {
+    natural,
+    widest,
+    rows,
+    gap,
+    columns,
+  }: { natural: number; widest: number; rows: number; gap: number; columns: number },
+): [gap: number, rowGap: number] {
+  if (aspect === undefined || columns > 1) return [gap, usualRowGap];
+  const tall = rows * (height + usualRowGap);
+  if (natural < aspect * tall)
+    return [Math.min(widestGap, gap + (aspect * tall - natural) / Math.max(1, widest)), usualRowGap];
+  return [gap, Math.max(usualRowGap, Math.min(highestGap, natural / aspect / rows - height))];
 }
 
 const short = (text: string): string => cut(text, 18);
@@ -110,7 +143,7 @@ const short = (text: string): string => cut(text, 18);
 const bow = 52;
 
 /** From the top of the source to the bottom of the target; one that passes rows straight above its source bows to the side. */
-function line(x1: number, y1: number, x2: number, y2: number): string {
+function line(x1: number, y1: number, x2: number, y2: number, rowGap: number): string {
   const [from, to] = [y1 - height / 2, y2 + height / 2];
   const bend = Math.max(18, Math.abs(from - to) / 2);
   const side = Math.abs(from - to) > height + rowGap && Math.abs(x1 - x2) < bow / 2 ? bow : 0;

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import { classPosterior, moments } from 'filigree';
-import { addTalkOptions, type TalkOptions, wholeNumber } from '../options.js';
-import { circuitFormats, openCircuit, openTable } from '../pc-files.js';
-import { type Asked, evidenceList, nothing, valueName, variableAsked, variableName } from '../pc-variables.js';
+import type { TalkOptions } from '../options.js';
+import { openCircuit, openTable } from '../pc-files.js';
+import { circuitCommand, withEvidence, withRows } from '../pc-options.js';
+import { type Asked, valueName, variableAsked, variableName } from '../pc-variables.js';
 import type { Run, Session } from '../session.js';
 import { count, figure, table } from '../table.js';
 
@@ -20,17 +21,8 @@ interface ClassifyOptions extends TalkOptions {
 
 /** Commands that ask a circuit for more than one number. */
 export function addPcAsk(group: Command, run: Run): void {
-  addTalkOptions(
-    group
-      .command('moments')
-      .description('mean and standard deviation of every variable, given evidence')
-      .argument('<circuit>', circuitFormats)
-      .option('--vtree <file>', "the circuit's .vtree")
-      .addOption(
-        new Option('--evidence <list>', 'known values, such as 3=1,colour=red')
-          .argParser(evidenceList('--evidence'))
-          .default(nothing, 'none'),
-      ),
+  withEvidence(
+    circuitCommand(group, 'moments', 'mean and standard deviation of every variable, given evidence'),
   ).action((path: string, options: MomentOptions) =>
     run(async (session) => {
       const circuit = await openCircuit(path, options.vtree);
@@ -44,20 +36,19 @@ export function addPcAsk(group: Command, run: Run): void {
       for (const line of table(['variable', 'mean', 'deviation'], rows)) session.say(line);
     }, options),
   );
-  addTalkOptions(
-    group
-      .command('classify')
-      .description('the most probable value of one variable for every row, given the rest of the row')
-      .argument('<circuit>', circuitFormats)
-      .option('--vtree <file>', "the circuit's .vtree")
-      .requiredOption('--data <file>', 'rows of values; empty cells are summed out')
-      .addOption(new Option('--limit <n>', 'use the first rows only').argParser(wholeNumber('--limit', 1)))
-      .addOption(
-        new Option('--class <variable>', 'the variable, by its name or counted from 1')
-          .argParser(variableAsked('--class'))
-          .makeOptionMandatory(),
-      ),
-  ).action((path: string, options: ClassifyOptions) => run((session) => classify(path, options, session), options));
+  withRows(
+    circuitCommand(
+      group,
+      'classify',
+      'the most probable value of one variable for every row, given the rest of the row',
+    ),
+  )
+    .addOption(
+      new Option('--class <variable>', 'the variable, by its name or counted from 1')
+        .argParser(variableAsked('--class'))
+        .makeOptionMandatory(),
+    )
+    .action((path: string, options: ClassifyOptions) => run((session) => classify(path, options, session), options));
 }
 
 async function classify(path: string, options: ClassifyOptions, session: Session): Promise<void> {

@@ -13,9 +13,10 @@ import {
   probabilisticGraph,
 } from 'filigree';
 import { writeFileAtomic } from 'filigree/node';
-import { addTalkOptions, choice, type TalkOptions, wholeNumber } from '../options.js';
+import { choice, type TalkOptions, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { checkCircuitName, circuitFormats, notesOf, openCircuit, saveCircuit } from '../pc-files.js';
+import { checkCircuitName, notesOf, openCircuit, saveCircuit } from '../pc-files.js';
+import { circuitCommand } from '../pc-options.js';
 import type { Run, Session } from '../session.js';
 import { count } from '../table.js';
 
@@ -30,44 +31,34 @@ const pictures = ['.svg', '.png', '.dot', '.gv', '.circuit.json'] as const;
 const endingOf = (path: string): string | undefined => pictures.find((end) => path.toLowerCase().endsWith(end));
 
 export function addPcDraw(group: Command, run: Run): void {
-  addTalkOptions(
-    group
-      .command('draw')
-      .description('draw a circuit, or write it as the shared graph that all circuits have')
-      .argument('<circuit>', circuitFormats)
-      .argument('<out>', `what to write; its ending says the format: ${pictures.join(', ')}`)
-      .option('--vtree <file>', "the circuit's .vtree")
-      .addOption(
-        new Option('--edges <n>', 'how many edges to keep, the most used ones that hang together')
-          .argParser(wholeNumber('--edges', 1, 100_000))
-          .default(150),
-      )
-      .addOption(
-        new Option('--theme <name>', 'colours of a PNG: light or dark')
-          .argParser(choice('--theme', ['light', 'dark']))
-          .default('light'),
-      ),
-  ).action((path: string, out: string, options: DrawOptions) =>
-    run((session) => draw(path, out, options, session), options),
-  );
-  addTalkOptions(
-    group
-      .command('convert')
-      .description("write a circuit as Juice's text (.jpc) or in filigree's own format (.fpc)")
-      .argument('<circuit>', circuitFormats)
-      .argument('<out>', 'a name that ends in .jpc or .fpc')
-      .option('--vtree <file>', "the circuit's .vtree"),
-  ).action((path: string, out: string, options: TalkOptions & { vtree?: string }) =>
-    run(async (session) => {
-      checkCircuitName('<out>', out);
-      await checkOutputs({ '<out>': out });
-      const circuit = await openCircuit(path, options.vtree);
-      const notes = { ...notesOf(circuit), provenance: { from: path, ...circuit.provenance } };
-      await saveCircuit(out, circuit, notes, (text) => session.warn(text));
-      if (session.json) session.print({ from: path, out, units: circuit.kind.length, edges: circuit.child.length });
-      else session.say(`wrote ${out}: ${count(circuit.kind.length)} units, ${count(circuit.child.length)} edges`);
-    }, options),
-  );
+  circuitCommand(group, 'draw', 'draw a circuit, or write it as the shared graph that all circuits have')
+    .argument('<out>', `what to write; its ending says the format: ${pictures.join(', ')}`)
+    .addOption(
+      new Option('--edges <n>', 'how many edges to keep, the most used ones that hang together')
+        .argParser(wholeNumber('--edges', 1, 100_000))
+        .default(150),
+    )
+    .addOption(
+      new Option('--theme <name>', 'colours of a PNG: light or dark')
+        .argParser(choice('--theme', ['light', 'dark']))
+        .default('light'),
+    )
+    .action((path: string, out: string, options: DrawOptions) =>
+      run((session) => draw(path, out, options, session), options),
+    );
+  circuitCommand(group, 'convert', "write a circuit as Juice's text (.jpc) or in filigree's own format (.fpc)")
+    .argument('<out>', 'a name that ends in .jpc or .fpc')
+    .action((path: string, out: string, options: TalkOptions & { vtree?: string }) =>
+      run(async (session) => {
+        checkCircuitName('<out>', out);
+        await checkOutputs({ '<out>': out });
+        const circuit = await openCircuit(path, options.vtree);
+        const notes = { ...notesOf(circuit), provenance: { from: path, ...circuit.provenance } };
+        await saveCircuit(out, circuit, notes, (text) => session.warn(text));
+        if (session.json) session.print({ from: path, out, units: circuit.kind.length, edges: circuit.child.length });
+        else session.say(`wrote ${out}: ${count(circuit.kind.length)} units, ${count(circuit.child.length)} edges`);
+      }, options),
+    );
 }
 
 async function draw(path: string, out: string, options: DrawOptions, session: Session): Promise<void> {

@@ -1,17 +1,16 @@
 import { type Command, Option } from 'commander';
 import { InputError } from 'filigree';
 import { addTalkOptions, choice, wholeNumber } from '../options.js';
-import { checkOutputs } from '../outputs.js';
-import { checkCircuitName, notesOf, openCircuit, saveCircuit } from '../pc-files.js';
+import { notesOf, openCircuit, saveCircuit } from '../pc-files.js';
 import {
   addFitOptions,
+  beginFit,
   edgeCount,
   type FitOptions,
   fit,
   measure,
   openTables,
   sayMeasured,
-  startFitEngine,
 } from '../pc-fit.js';
 import { type StructureOptions, shapeParser, statesOf, structures } from '../pc-structures.js';
 import type { Run, Session } from '../session.js';
@@ -50,12 +49,10 @@ Example:
 
 async function learn(path: string, options: LearnOptions, session: Session): Promise<void> {
   const { out } = options;
-  checkCircuitName('--out', out);
   if (options.vtree !== undefined && options.from === undefined) {
     throw new InputError('--vtree goes with --from: new structures choose their own.');
   }
-  await checkOutputs({ '--out': out });
-  startFitEngine(options);
+  await beginFit(options);
   const from = options.from === undefined ? undefined : await openCircuit(options.from, options.vtree);
   const tables = await openTables(path, options, from);
   const structure = structures[options.structure];

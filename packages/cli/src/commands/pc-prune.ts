@@ -8,19 +8,19 @@ import {
   pruneScores,
   scoreEdges,
 } from 'filigree';
-import { addTalkOptions, choice, numberFrom, wholeNumber } from '../options.js';
-import { checkOutputs } from '../outputs.js';
-import { checkCircuitName, circuitFormats, notesOf, openCircuit, saveCircuit } from '../pc-files.js';
+import { choice, numberFrom, wholeNumber } from '../options.js';
+import { notesOf, openCircuit, saveCircuit } from '../pc-files.js';
 import {
   addFitOptions,
+  beginFit,
   edgeCount,
   type FitOptions,
   fit,
   measure,
   openTables,
   sayMeasured,
-  startFitEngine,
 } from '../pc-fit.js';
+import { circuitCommand } from '../pc-options.js';
 import type { Run, Session } from '../session.js';
 
 interface PruneOptions extends FitOptions {
@@ -37,15 +37,13 @@ interface GrowOptions extends FitOptions {
   deviation: number;
 }
 
+/** What has been learned is changed in smaller steps than what begins: the authors of prune and grow keep 0.7 of the old weights. */
+const onward: [number, number] = [0.3, 0.05];
+
 /** The commands that take edges out of a circuit and put more in. */
 export function addPcPrune(group: Command, run: Run): void {
   const about = (name: string, description: string): Command =>
-    group
-      .command(name)
-      .description(description)
-      .argument('<circuit>', circuitFormats)
-      .option('--vtree <file>', "the circuit's .vtree, to check it against")
-      .requiredOption('--data <file>', 'training rows');
+    circuitCommand(group, name, description).requiredOption('--data <file>', 'training rows');
   const share = numberFrom('--fraction', 0);
   const prune = about('prune', 'remove the edges that matter least, and learn the rest on')
     .addOption(
@@ -67,7 +65,7 @@ export function addPcPrune(group: Command, run: Run): void {
         .argParser(wholeNumber('--block', 1))
         .default(1, 'single edges'),
     );
-  addTalkOptions(addFitOptions(prune, 20)).action((path: string, options: PruneOptions) =>
+  addFitOptions(prune, 20, onward).action((path: string, options: PruneOptions) =>
     run(async (session) => {
       const change = async (circuit: ProbabilisticCircuit, tables: Awaited<ReturnType<typeof openTables>>) => {
         const { score, fraction, block, seed } = options;
@@ -82,7 +80,7 @@ export function addPcPrune(group: Command, run: Run): void {
   const growing = about('grow', 'double every latent space with noisy copies, and learn on').addOption(
     new Option('--deviation <x>', 'noise that tells copies apart').argParser(numberFrom('--deviation', 0)).default(0.3),
   );
-  addTalkOptions(addFitOptions(growing, 20)).action((path: string, options: GrowOptions) =>
+  addFitOptions(growing, 20, onward).action((path: string, options: GrowOptions) =>
     run(
       (session) =>
         changed(path, options, session, async (circuit) =>
@@ -104,9 +102,7 @@ async function changed(
   ) => Promise<ProbabilisticCircuit>,
 ): Promise<void> {
   const { out } = options;
-  checkCircuitName('--out', out);
-  await checkOutputs({ '--out': out });
-  startFitEngine(options);
+  await beginFit(options);
   const circuit = await openCircuit(path, options.vtree);
   const tables = await openTables(options.data, options, circuit);
   const started = performance.now();

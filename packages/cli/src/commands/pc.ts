@@ -17,9 +17,10 @@ import {
 } from 'filigree';
 import { writeFileAtomic } from 'filigree/node';
 import { readTextFile } from '../open.js';
-import { addTalkOptions, type TalkOptions, wholeNumber } from '../options.js';
+import { type TalkOptions, wholeNumber } from '../options.js';
 import { checkOutputs } from '../outputs.js';
-import { circuitFormats, openCircuit, openTable } from '../pc-files.js';
+import { openCircuit, openTable } from '../pc-files.js';
+import { circuitCommand, withEvidence, withRows } from '../pc-options.js';
 import {
   type Asked,
   csvRows,
@@ -61,13 +62,8 @@ Examples:
   filigree pc query model.jpc --query 1=1 --evidence 3=1,7=0
   filigree pc sample people.fpc --rows 100 --evidence 'colour=red,age=30' --out people.csv`,
     );
-  const about = (name: string, description: string): Command => {
-    const command = group.command(name).description(description).argument('<circuit>', circuitFormats);
-    return addTalkOptions(command.option('--vtree <file>', "the circuit's .vtree, to check it against"));
-  };
-  about('loglik', 'log-likelihood of rows, in nats')
-    .requiredOption('--data <file>', 'rows of values, parted by commas or spaces; empty cells are summed out')
-    .addOption(new Option('--limit <n>', 'use the first rows only').argParser(wholeNumber('--limit', 1)))
+  const about = (name: string, description: string): Command => circuitCommand(group, name, description);
+  withRows(about('loglik', 'log-likelihood of rows, in nats'))
     .addOption(
       new Option('--marginalise <list>', 'variables to sum out, such as 1,3,5 or colour,age').argParser(
         variableList('--marginalise'),
@@ -120,14 +116,6 @@ Examples:
   addPcDraw(group, run);
   addPcLearn(group, run);
   addPcPrune(group, run);
-}
-
-function withEvidence(command: Command): Command {
-  return command.addOption(
-    new Option('--evidence <list>', 'known values, such as 3=1,colour=red')
-      .argParser(evidenceList('--evidence'))
-      .default(nothing, 'none'),
-  );
 }
 
 interface LoglikOptions extends CircuitOptions {

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import type { Item } from '@filigree/explorer/items.js';
-import { readCircuitFile } from 'filigree';
+import { type Circuit, readCircuitFile } from 'filigree';
 
 /** What was found, and where the addresses lead. */
 export interface Listing {
@@ -92,7 +92,7 @@ async function itemOf(path: string, size: number, made: string): Promise<Found |
       model: from.model,
       nodes: nodes.id.length,
       edges: edges.source.length,
-      kept: edges.kept.filter(Boolean).length,
+      ...sizeOf(circuit),
       faithfulness: typeof faithfulness === 'number' ? faithfulness : null,
     };
     return { kind: 'circuit', name, size, made: from.made || made, facts };
@@ -100,6 +100,27 @@ async function itemOf(path: string, size: number, made: string): Promise<Found |
     // Any other JSON file: not for this page.
     return undefined;
   }
+}
+
+/** What a circuit is made of, how many of these there are, and how many it keeps; its logits are always kept. */
+function sizeOf({ level, nodes, edges }: Circuit): { level: string; total: number; kept: number } {
+  const count = (name: string, kept: readonly boolean[]) => ({
+    level: name,
+    total: kept.length,
+    kept: kept.filter(Boolean).length,
+  });
+  const { neurons, kept, kind } = nodes;
+  if (level === 'neuron' && neurons)
+    return count(
+      level,
+      neurons.flatMap((list, n) => (kind[n] === 'logits' ? [] : (list ?? []))),
+    );
+  if (level === 'node' && kept)
+    return count(
+      level,
+      kept.filter((_, n) => kind[n] !== 'logits'),
+    );
+  return count('edge', edges.kept);
 }
 
 async function modelOf(path: string, names: readonly string[]): Promise<Found | undefined> {

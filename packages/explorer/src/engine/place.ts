@@ -1,4 +1,4 @@
-import { type Layout, layout, plainLayout, strongestFirst } from '@filigree/view';
+import { type Layout, type LayoutOptions, layout, plainLayout, strongestFirst } from '@filigree/view';
 import type { Circuit } from 'filigree';
 import type { Ask, Got } from './protocol.js';
 
@@ -23,8 +23,8 @@ export function place({ circuit, most, byPosition, aspect }: Ask<'place'>): Got<
   const positional = byPosition && circuit.nodes.position.some((position) => position !== null);
   const plain = positional || chosen.length > routedEdges || circuit.nodes.id.length > routedNodes;
   const plan = plain
-    ? plainLayout(named, { edges: chosen, byPosition: positional })
-    : layout(named, { edges: chosen, nodeGap: aspect === undefined ? undefined : gapFor(circuit, chosen, aspect) });
+    ? plainLayout(named, { edges: chosen, byPosition: positional, aspect })
+    : layout(named, { edges: chosen, ...(aspect === undefined ? {} : gapsFor(circuit, chosen, aspect)) });
   const points = new Float32Array(chosen.length * samples * 2);
   plan.edges.forEach(({ path }, i) => {
     sample(path, points.subarray(i * samples * 2, (i + 1) * samples * 2));
@@ -49,17 +49,20 @@ export function place({ circuit, most, byPosition, aspect }: Ask<'place'>): Got<
   };
 }
 
-/** Height of a row with the gap above it, and width of a box, about. */
-const [rowHeight, boxWidth] = [66, 48];
+/** Height of a row's boxes, and width of a box, about; the usual gaps between rows and within one. */
+const [boxHeight, boxWidth] = [28, 48];
+const [usualRow, usualGap] = [38, 18];
 
-/** The gap between the nodes of a row at which the drawing of the edges is about `aspect` times as wide as high; undefined: the usual. */
-function gapFor({ nodes, edges }: Circuit, chosen: readonly number[], aspect: number): number | undefined {
+/** Gaps at which the drawing of the edges is about `aspect` times as wide as high, so far as lines stay readable. */
+function gapsFor({ nodes, edges }: Circuit, chosen: readonly number[], aspect: number): Partial<LayoutOptions> {
   const touched = new Set(chosen.flatMap((e) => [edges.source[e], edges.target[e]]));
   const rows = new Map<number, number>();
   for (const n of touched) rows.set(nodes.layer[n], (rows.get(nodes.layer[n]) ?? 0) + 1);
   const widest = Math.max(1, ...rows.values());
-  const gap = Math.min(96, (aspect * rowHeight * rows.size) / widest - boxWidth);
-  return gap > 36 ? gap : undefined;
+  const [width, height] = [widest * (boxWidth + usualGap), rows.size * (boxHeight + usualRow)];
+  if (width > aspect * height) return { rowGap: Math.min(130, width / aspect / rows.size - boxHeight) };
+  const gap = Math.min(96, (aspect * height) / widest - boxWidth);
+  return gap > 2 * usualGap ? { nodeGap: gap } : {};
 }
 
 /** Points along a path of M, C and V commands, evenly by piece. */

@@ -1,8 +1,9 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { area, line } from 'd3-shape';
-import { memo, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useMemo, useRef } from 'react';
 import type { NamedCurve } from '../state/store.js';
 import { count, decimal } from './figures.js';
+import { useWidth } from './width.js';
 
 interface CurvePlotProps {
   readonly curves: readonly NamedCurve[];
@@ -28,14 +29,7 @@ export function CurvePlot({
   onSize,
 }: CurvePlotProps): React.JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(360);
-  useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(Math.max(220, element.clientWidth)));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+  const width = useWidth(box, 220);
   const height = Math.round(Math.min(260, Math.max(190, width * 0.56)));
   const [low, high] = useMemo(() => {
     const values = curves.flatMap(({ data }) =>

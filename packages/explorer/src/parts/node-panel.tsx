@@ -1,9 +1,9 @@
 import { keptUnits, toggleUnits } from '../state/edits.js';
 import { type Open, setOpen } from '../state/store.js';
 import { scoreOfNode, unitsOfNode } from '../state/units.js';
-import { figure, visible } from './figures.js';
+import { figure } from './figures.js';
 import { Activity } from './node-activity.js';
-import { linksOf, NeuronRows, type UnitRow, UnitRows } from './node-units.js';
+import { linksOf, NeuronRows, tokenOf, type UnitRow, UnitRows } from './node-units.js';
 import { annotate, Words } from './node-words.js';
 
 /** The chosen node: what leads in and out, what it does to the metric, where it is active, and the reader's own words. */
@@ -24,7 +24,7 @@ export function NodePanel({ open }: { readonly open: Open }): React.JSX.Element 
         <span className="note">
           {nodes.kind[node]}
           {nodes.label[node] === nodes.id[node] ? '' : ` ${nodes.id[node]}`}
-          {nodes.position[node] === null ? '' : `, at ${tokenAt(open.circuit, nodes.position[node])}`}
+          {nodes.position[node] === null ? '' : `, position ${nodes.position[node]} ${tokenOf(circuit, node)}`}
           {score === null ? '' : `, ${figure(score)}`}
         </span>
         <button
@@ -53,13 +53,6 @@ export function NodePanel({ open }: { readonly open: Open }): React.JSX.Element 
       <Words open={open} node={node} />
     </section>
   );
-}
-
-/** A position, with its token where the circuit has the prompt. */
-function tokenAt({ provenance }: Open['circuit'], position: number): string {
-  const { tokens } = provenance.options;
-  const token: unknown = Array.isArray(tokens) ? tokens[position] : undefined;
-  return typeof token === 'string' ? `\u201c${visible(token)}\u201d (${position})` : `position ${position}`;
 }
 
 function PinButton({ open, node }: { readonly open: Open; readonly node: number }): React.JSX.Element {

@@ -2,7 +2,7 @@ import { useMemo, useState } from 'react';
 import { keptUnits, toggleUnits } from '../state/edits.js';
 import { type Open, setOpen } from '../state/store.js';
 import { scoreOfNode, unitsOfNode } from '../state/units.js';
-import { figure } from './figures.js';
+import { figure, visible } from './figures.js';
 
 /** A line of a list that can be switched: an edge, a node, or a neuron. */
 export interface UnitRow {
@@ -30,7 +30,7 @@ export function linksOf(open: Open, node: number, direction: 'in' | 'out'): Unit
       .map((e) => ({
         key: e,
         name: nodes.label[other[e]],
-        port: edges.port[e],
+        port: edges.port[e] || tokenOf(circuit, other[e]),
         units: [e],
         on: kept[e] === 1,
         score: edges.score[e],
@@ -50,6 +50,14 @@ export function linksOf(open: Open, node: number, direction: 'in' | 'out'): Unit
       };
     })
     .sort((a, b) => Math.abs(b.score ?? 0) - Math.abs(a.score ?? 0));
+}
+
+/** The token that a node stands at; empty where it stands at none. */
+export function tokenOf({ nodes, provenance }: Open['circuit'], node: number): string {
+  const position = nodes.position[node];
+  const { tokens } = provenance.options;
+  const token: unknown = position !== null && Array.isArray(tokens) ? tokens[position] : undefined;
+  return typeof token === 'string' ? `\u201c${visible(token)}\u201d` : '';
 }
 
 /** Features of what the node writes, where these are the units. */

@@ -4,6 +4,7 @@ import type { OpenedFile } from '../engine/protocol.js';
 import { examples, fetchFile, fetchText, given, here, type Item } from './items.js';
 import { keep } from './keep.js';
 import { addItem, getState, refreshItems, useStore } from './store.js';
+import { countOnes, unitsOf } from './units.js';
 
 const opened = new Map<string, Promise<OpenedFile>>();
 
@@ -75,6 +76,7 @@ export function addCircuit(circuit: Circuit, name: string): string {
 export function circuitItem(id: string, circuit: Circuit, size: number, made: string): Item {
   const { task, method, model, metrics, made: told } = circuit.provenance;
   const { faithfulness } = metrics;
+  const { level, inFile } = unitsOf(circuit);
   return {
     id,
     kind: 'circuit',
@@ -88,7 +90,9 @@ export function circuitItem(id: string, circuit: Circuit, size: number, made: st
       model,
       nodes: circuit.nodes.id.length,
       edges: circuit.edges.source.length,
-      kept: circuit.edges.kept.filter(Boolean).length,
+      level,
+      total: inFile.length,
+      kept: countOnes(inFile),
       faithfulness: typeof faithfulness === 'number' ? faithfulness : null,
     },
   };

@@ -4,7 +4,7 @@ import { desk } from '../engine/client.js';
 import type { DistributionAnswer, DistributionFacts, Placed } from '../engine/protocol.js';
 import { count, decimal, figure, percent } from '../parts/figures.js';
 import { Graph } from '../parts/graph.js';
-import { mostPlaced } from '../state/open.js';
+import { frameAspect, mostPlaced } from '../state/open.js';
 import { messageOf, nameOf, readItem, waitForItems } from '../state/read.js';
 import { changeParams, seenTheme, setState, useStore } from '../state/store.js';
 import { type Place, placeHash } from '../state/url.js';
@@ -50,7 +50,9 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
       }
       const { circuit, facts } = file;
       if (!stale) setReady({ id, facts, circuit, placed: null });
-      const placed = circuit && (await desk.call('place', { circuit, most: mostPlaced, byPosition: false }));
+      const placed =
+        circuit &&
+        (await desk.call('place', { circuit, most: mostPlaced, byPosition: false, aspect: 1.5 * frameAspect() }));
       if (!stale) setReady({ id, facts, circuit, placed });
     };
     open().catch((reason) => !stale && setState({ problem: messageOf(reason) }));
@@ -111,6 +113,8 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
     else next.set(variable, value);
     set(next);
   };
+  // Of many variables a state is a strip of squares, without numbers.
+  const many = facts.states.length > 60;
   const possible = answer ? answer.logEvidence > Number.NEGATIVE_INFINITY : true;
   return (
     <main className="distribution-view">
@@ -176,7 +180,7 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
             <h2>Most probable state</h2>
             {answer?.map ? (
               <>
-                <p className="state">
+                <p className={many ? 'state many' : 'state'}>
                   {answer.map.state.map((x, v) => (
                     <Cell key={`${v}-${x}`} x={x} known={evidence.has(v)} />
                   ))}
@@ -197,13 +201,15 @@ export function DistributionView({ place }: { readonly place: Place }): React.JS
                 Draw others
               </button>
             </header>
-            {answer?.samples.map((row, i) => (
-              <p className="state" key={i}>
-                {row.map((x, v) => (
-                  <Cell key={v} x={x} known={evidence.has(v)} />
-                ))}
-              </p>
-            ))}
+            <div className={many ? 'states many' : 'states'}>
+              {answer?.samples.map((row, i) => (
+                <p className="state" key={i}>
+                  {row.map((x, v) => (
+                    <Cell key={v} x={x} known={evidence.has(v)} />
+                  ))}
+                </p>
+              ))}
+            </div>
           </section>
         </aside>
       </div>
@@ -267,7 +273,11 @@ const packEvidence = (evidence: ReadonlyMap<number, number>): string =>
 
 function Cell({ x, known }: { readonly x: number; readonly known: boolean }): React.JSX.Element {
   const text = Number.isInteger(x) ? String(x) : figure(x, 2);
-  return <span className={`cell${x === 0 ? ' zero' : ''}${known ? ' known' : ''}`}>{text}</span>;
+  return (
+    <span title={text} className={`cell${x === 0 ? ' zero' : ''}${known ? ' known' : ''}`}>
+      {text}
+    </span>
+  );
 }
 
 interface VariableProps {

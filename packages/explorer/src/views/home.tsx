@@ -144,7 +144,7 @@ function about({ kind, facts, id }: Item): string {
   const number = (value: unknown): string => (typeof value === 'number' ? count(value) : '?');
   if (kind === 'circuit') {
     const where = facts.model ? ` in ${facts.model}` : '';
-    return `${facts.task ?? ''}${where} by ${facts.method ?? '?'}, ${number(facts.kept)} of ${number(facts.edges)} edges`;
+    return `${facts.task ?? ''}${where} by ${facts.method ?? '?'}, ${number(facts.kept)} of ${number(facts.total)} ${facts.level}s`;
   }
   if (kind === 'model') {
     return facts.layers

@@ -1,14 +1,16 @@
 import { scaleLinear } from 'd3-scale';
 import { line } from 'd3-shape';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { count, figure } from '../parts/figures.js';
+import { useWidth } from '../parts/width.js';
 import { fetchText } from '../state/items.js';
 import { messageOf, nameOf, waitForItems } from '../state/read.js';
 import { setState } from '../state/store.js';
 
 interface Training {
   readonly losses: readonly [step: number, loss: number][];
-  readonly facts: readonly [name: string, value: string][];
+  /** By the part of the record that they stand in. */
+  readonly facts: readonly (readonly [group: string, rows: readonly (readonly [name: string, value: string])[]])[];
 }
 
 /** The record of a training: how the loss fell, and by which recipe. */
@@ -32,12 +34,6 @@ export function RunView({ id }: { readonly id: string }): React.JSX.Element {
       </p>
     );
   const { losses, facts } = training;
-  const [width, height] = [720, 300];
-  const x = scaleLinear([0, losses.at(-1)?.[0] ?? 1], [46, width - 12]);
-  const y = scaleLinear(
-    [Math.min(...losses.map(([, l]) => l)), Math.max(...losses.map(([, l]) => l))],
-    [height - 40, 14],
-  ).nice(5);
   return (
     <main className="run-view">
       <header className="title">
@@ -48,50 +44,64 @@ export function RunView({ id }: { readonly id: string }): React.JSX.Element {
       </header>
       <section className="panel">
         <h2>Loss</h2>
-        <div className="curve-plot">
-          <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label="Loss by step">
-            {y.ticks(5).map((tick) => (
-              <g key={tick}>
-                <line className="grid" x1={46} x2={width - 12} y1={y(tick)} y2={y(tick)} />
-                <text x={38} y={y(tick) + 4} textAnchor="end">
-                  {tick}
-                </text>
-              </g>
-            ))}
-            {x.ticks(6).map((tick) => (
-              <text key={tick} x={x(tick)} y={height - 20} textAnchor="middle">
-                {count(tick)}
-              </text>
-            ))}
-            <text x={width / 2} y={height - 3} textAnchor="middle">
-              step
-            </text>
-            <g className="series series-0">
-              <path
-                className="line"
-                d={
-                  line<[number, number]>(
-                    ([step]) => x(step),
-                    ([, loss]) => y(loss),
-                  )([...losses]) ?? ''
-                }
-              />
-            </g>
-          </svg>
-        </div>
+        <LossPlot losses={losses} />
       </section>
-      <section className="panel made">
-        <h2>Recipe</h2>
-        <dl>
-          {facts.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
-      </section>
+      {facts.map(([group, rows]) => (
+        <section key={group} className="panel made facts-panel" aria-label={group}>
+          <h2>{group}</h2>
+          <dl>
+            {rows.map(([name, value]) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
     </main>
+  );
+}
+
+const margin = { top: 14, right: 28, bottom: 40, left: 46 };
+
+function LossPlot({ losses }: Pick<Training, 'losses'>): React.JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const width = useWidth(box, 220);
+  const height = Math.round(Math.min(360, Math.max(210, width * 0.4)));
+  const x = scaleLinear([0, losses.at(-1)?.[0] ?? 1], [margin.left, width - margin.right]);
+  const y = scaleLinear(
+    [Math.min(...losses.map(([, l]) => l)), Math.max(...losses.map(([, l]) => l))],
+    [height - margin.bottom, margin.top],
+  ).nice(5);
+  const draw = line<[number, number]>(
+    ([step]) => x(step),
+    ([, loss]) => y(loss),
+  );
+  return (
+    <div className="curve-plot" ref={box}>
+      <svg width={width} height={height} role="img" aria-label="Loss by step">
+        {y.ticks(5).map((tick) => (
+          <g key={tick}>
+            <line className="grid" x1={margin.left} x2={width - margin.right} y1={y(tick)} y2={y(tick)} />
+            <text x={margin.left - 8} y={y(tick) + 4} textAnchor="end">
+              {tick}
+            </text>
+          </g>
+        ))}
+        {x.ticks(Math.max(2, Math.round(width / 140))).map((tick) => (
+          <text key={tick} x={x(tick)} y={height - 20} textAnchor="middle">
+            {count(tick)}
+          </text>
+        ))}
+        <text x={width / 2} y={height - 3} textAnchor="middle">
+          step
+        </text>
+        <g className="series series-0">
+          <path className="line" d={draw([...losses]) ?? ''} />
+        </g>
+      </svg>
+    </div>
   );
 }
 
@@ -108,13 +118,21 @@ function readTraining(text: string, id: string): Training {
   const isPoint = (point: unknown): point is [number, number] =>
     Array.isArray(point) && point.length === 2 && point.every((n) => typeof n === 'number');
   if (json.losses.length === 0 || !json.losses.every(isPoint)) throw wrong;
-  const facts: [string, string][] = [];
-  const add = (name: string, value: unknown): void => {
-    if (typeof value === 'object' && value !== null)
-      for (const [key, inner] of Object.entries(value)) add(name ? `${name}.${key}` : key, inner);
-    else facts.push([name, String(value)]);
-  };
   const { losses, ...rest } = json as { losses: [number, number][] };
-  add('', rest);
-  return { losses, facts };
+  const groups = new Map<string, [string, string][]>();
+  const add = (group: string, name: string, value: unknown): void => {
+    if (typeof value === 'object' && value !== null) {
+      for (const [key, inner] of Object.entries(value)) add(group, name ? `${name}.${key}` : key, inner);
+      return;
+    }
+    const rows = groups.get(group) ?? [];
+    groups.set(group, rows);
+    rows.push([name, typeof value === 'number' && !Number.isInteger(value) ? figure(value, 4) : String(value)]);
+  };
+  const title = (key: string): string => key.charAt(0).toUpperCase() + key.slice(1);
+  for (const [key, value] of Object.entries(rest)) {
+    if (typeof value === 'object' && value !== null) add(title(key), '', value);
+    else add('Result', key, value);
+  }
+  return { losses, facts: [...groups] };
 }

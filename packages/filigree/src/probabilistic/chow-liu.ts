@@ -31,8 +31,9 @@ export function chowLiuTree(table: Table, states: ArrayLike<number>, options: Ch
   const variables = table.columns;
   const { levels = 16, pseudocount = 1 } = options;
   const wide = Array.from(states).some((count) => count > levels);
-  const columns = finiteColumns(table, states, levels, wide ? (options.rows ?? 5000) : table.rows);
   const told = Array.from(states, (count) => Math.min(count, levels));
+  const columns = finiteColumns(table, states, levels, wide ? (options.rows ?? 5000) : table.rows);
+  const bits = columns.map((column, v) => (told[v] === 2 ? bitsOf(column) : undefined));
   // Prim's algorithm: `gain[v]` is the most information that v shares with the tree so far, through `link[v]`.
   const gain = new Float64Array(variables).fill(Number.NEGATIVE_INFINITY);
   const link = new Int32Array(variables).fill(-1);
@@ -48,7 +49,9 @@ export function chowLiuTree(table: Table, states: ArrayLike<number>, options: Ch
     let next = -1;
     for (let v = 0; v < variables; v++) {
       if (inside[v]) continue;
-      const shared = mutualInformation(columns[last], columns[v], told[last], told[v], pseudocount);
+      const [a, b] = [bits[last], bits[v]];
+      const counts = a && b ? pairBits(a, b) : pairCounts(columns[last], columns[v], told[last], told[v]);
+      const shared = mutualInformation(counts, told[last], told[v], pseudocount);
       if (shared > gain[v]) [gain[v], link[v]] = [shared, last];
       if (next < 0 || gain[v] > gain[next]) next = v;
     }
@@ -63,25 +66,65 @@ function finiteColumns(table: Table, states: ArrayLike<number>, levels: number, 
     if (states[v] < 1)
       throw new InputError(`variable ${v + 1} is real; a tree of dependences needs whole numbers from 0`);
     const join = states[v] > levels ? levels / states[v] : 1;
-    return Int32Array.from({ length: Math.min(rows, table.rows) }, (_, row) => {
-      const x = table.values[row * table.columns + v];
-      return Number.isNaN(x) ? -1 : Math.floor(x * join);
-    });
+    const column = new Int32Array(Math.min(rows, table.rows));
+    for (let row = 0, at = v; row < column.length; row++, at += table.columns) {
+      const x = table.values[at];
+      column[row] = Number.isNaN(x) ? -1 : Math.floor(x * join);
+    }
+    return column;
   });
 }
 
-/** Missing cells are -1. */
-function mutualInformation(
-  a: Int32Array,
-  b: Int32Array,
-  statesA: number,
-  statesB: number,
-  pseudocount: number,
-): number {
-  // A row and a column more, for what is missing: no branch in the loop over rows, which is where the time goes.
+/** A column of two values, 32 rows to a word: where it is 1, and where it is known. */
+interface Bits {
+  readonly ones: Uint32Array;
+  readonly known: Uint32Array;
+}
+
+function bitsOf(column: Int32Array): Bits {
+  const words = Math.ceil(column.length / 32);
+  const [ones, known] = [new Uint32Array(words), new Uint32Array(words)];
+  for (let row = 0; row < column.length; row++) {
+    const bit = 1 << (row & 31);
+    if (column[row] === 1) ones[row >> 5] |= bit;
+    if (column[row] >= 0) known[row >> 5] |= bit;
+  }
+  return { ones, known };
+}
+
+/** How many bits are set. */
+function bitCount(word: number): number {
+  let x = word - ((word >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** What `pairCounts` counts, of two columns of two values: some twenty times as fast. */
+function pairBits(a: Bits, b: Bits): Int32Array {
+  let [both, left, right, all] = [0, 0, 0, 0];
+  for (let w = 0; w < a.ones.length; w++) {
+    const [x, y] = [a.ones[w], b.ones[w]];
+    both += bitCount(x & y);
+    left += bitCount(x & b.known[w]);
+    right += bitCount(a.known[w] & y);
+    all += bitCount(a.known[w] & b.known[w]);
+  }
+  return Int32Array.of(0, 0, 0, 0, all - left - right + both, right - both, 0, left - both, both);
+}
+
+/**
+ * How many rows have each pair of values; missing cells are -1.
+ * @returns `[states + 1, states + 1]`, the first row and column for what is missing: no branch in the loop over rows
+ */
+function pairCounts(a: Int32Array, b: Int32Array, statesA: number, statesB: number): Int32Array {
   const wide = statesB + 1;
   const counts = new Int32Array((statesA + 1) * wide);
   for (let row = 0; row < a.length; row++) counts[(a[row] + 1) * wide + b[row] + 1]++;
+  return counts;
+}
+
+function mutualInformation(counts: Int32Array, statesA: number, statesB: number, pseudocount: number): number {
+  const wide = statesB + 1;
   const each = pseudocount / (statesA * statesB);
   const [left, right] = [new Float64Array(statesA), new Float64Array(statesB)];
   let total = 0;

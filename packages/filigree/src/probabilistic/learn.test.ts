@@ -41,6 +41,17 @@ function chain(order: readonly number[], rows: number, seed: number): Table {
 const twos = (count: number): number[] => new Array<number>(count).fill(2);
 
 describe('the Chow-Liu tree', () => {
+  it('is the same whether two values are counted by bits or one by one', () => {
+    for (const rows of [1, 31, 64, 300]) {
+      const random = new Random(rows);
+      const full = chain([3, 1, 0, 4, 2], rows, rows);
+      const table = { ...full, values: full.values.map((x) => (random.uniform() < 0.2 ? Number.NaN : x)) };
+      // A third value that never occurs leaves the information as it is, and the bits out.
+      const [byBits, plainly] = [twos(5), [3, 3, 3, 3, 3]].map((s) => chowLiuTree(table, s, { pseudocount: 0 }));
+      expect([...byBits.parent]).toEqual([...plainly.parent]);
+    }
+  });
+
   it('finds a hidden chain, and stands on its middle', () => {
     const order = [3, 0, 5, 2, 6, 1, 4];
     const { parent, order: found } = chowLiuTree(chain(order, 4000, 1), twos(7));
