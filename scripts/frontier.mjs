@@ -256,6 +256,7 @@ function verdict(names) {
     for (let other = 1; other < 10; other++) {
       const [a, b] = [own, near].map(({ name }) => meanEdges(name, undefined, other));
       if (a !== undefined && b !== undefined) {
+        ratios.push(a / b);
         parts.push(
           `With seed ${other} for pairs and masks: ${(a / b).toFixed(1)} times (${a.toFixed(1)} and ${b.toFixed(1)} edges).`,
         );
