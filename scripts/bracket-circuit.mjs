@@ -1,5 +1,5 @@
 /**
- * node scripts/bracket-circuit.mjs MODEL [CIRCUIT]
+ * node scripts/bracket-circuit.mjs [MODEL] [CIRCUIT]
  *
  * Prints the tables of docs/weight-sparse-bracket.md: what the channels of the circuit for bracket_counting carry along two prompts, and
  * what the whole model and the circuit answer to prompts that the circuit's mechanism should get wrong.
@@ -12,12 +12,10 @@ if (Number(process.versions.node.split('.')[0]) < 21) setFlagsFromString('--expe
 const lib = await import('../packages/filigree/dist/index.js');
 const { openModelFiles, startEngine } = await import('../packages/filigree/dist/node/index.js');
 
-const [path, file = fileURLToPath(new URL('../docs/weight-sparse-bracket.circuit.json', import.meta.url))] =
-  process.argv.slice(2);
-if (!path) {
-  process.stderr.write('bracket-circuit: give the folder of the model\n');
-  process.exit(2);
-}
+const [
+  path = fileURLToPath(new URL('../models/weight-sparse', import.meta.url)),
+  file = fileURLToPath(new URL('../models/weight-sparse/circuits/bracket_counting.circuit.json', import.meta.url)),
+] = process.argv.slice(2);
 startEngine({ threads: 1 });
 const checkpoint = await lib.openCheckpoint(await openModelFiles(path));
 const [model, tokenizer] = [await lib.loadTransformer(checkpoint), await checkpoint.tokenizer()];
