@@ -65,6 +65,9 @@ describe('convert and compare', () => {
         // The scores are those that found the circuit, as an independent implementation gives them.
         expect(ranked.edges).toMatchObject({ first: 0, second: 20, rocAuc: 1 });
         expect(ranked.layers.reduce((sum, { second }) => sum + second, 0)).toBe(20);
+        expect((await filigree('compare', scores, found)).stdout).toMatch(
+          /only scores[\s\S]+B +ROC-AUC\n +edges +20 +1\.000\n/,
+        );
 
         const signs = await json<Comparison>(
           'compare',

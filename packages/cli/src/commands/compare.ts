@@ -59,5 +59,12 @@ async function compare(a: string, b: string, options: CompareOptions, session: S
     ...result.layers.map(({ layer, ...of }) => edges(layer === 'logits' ? 'into logits' : `into layer ${layer}`, of)),
     ...result.kinds.map(({ kind, ...of }) => edges(kind, of)),
   ];
+  if (result.edges.first === 0) {
+    // Scores without a circuit: overlaps would all be 0, and say nothing.
+    const judged = [heads, ...rows].filter((_, i) => i !== 2).map((cells) => [cells[0], cells[2], cells[7]]);
+    const note = 'A has no circuit, only scores, which are judged as a guess at the edges of B.';
+    session.say([`A  ${a}`, `B  ${b}`, '', note, '', ...table(judged[0], judged.slice(1))].join('\n'));
+    return;
+  }
   session.say([`A  ${a}`, `B  ${b}`, '', ...table(heads, rows)].join('\n'));
 }

@@ -6,7 +6,7 @@ import { quotedToken, tokenName } from '../tokens.js';
 export const hasPositions = ({ site, positions }: PatchMap): boolean => !isHeadSite(site) || positions > 1;
 
 function positionLabel({ clean, differs }: PositionTokens, t: number, tokenizer: Tokenizer | undefined): AxisLabel {
-  const more = clean.length > 1 ? '\u2026' : '';
+  const more = clean.length > 1 ? ' \u2026' : '';
   const all = clean.slice(0, 6).map((id) => quotedToken(id, tokenizer));
   const title = `position ${t} ${all.join(' ')}${clean.length > all.length ? ' \u2026' : ''}`;
   return { text: `${tokenName(clean[0], tokenizer)}${more}`, strong: differs, title };
