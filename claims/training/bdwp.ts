@@ -191,7 +191,8 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
   ];
   const arms = size === 'smoke' ? specs.slice(0, 3) : specs;
   const convolved = size === 'full' ? specs.filter((s) => !('n' in s) || s.m === 8) : [];
-  const stages = new Stages(options, 2 + patterns.length + (arms.length + convolved.length) * seeds.length);
+  const timed = size === 'full' ? 1 : 0;
+  const stages = new Stages(options, 1 + patterns.length + (arms.length + convolved.length) * seeds.length + timed);
   const rows: Row[] = [await stages.run(async () => modelRow(seed, size === 'smoke' ? 10 : 50))];
   for (const [n, m] of patterns) rows.push(await stages.run(() => gradientRow(n, m, seed, options)));
   const hidden = size === 'smoke' ? [32, 32] : [512, 512];
@@ -201,7 +202,7 @@ async function measure(options: MeasureOptions): Promise<Row[]> {
     const split = glyphSplit(size, 16);
     rows.push(...(await trainRows(convSetting, convolved, split, seeds, convolutionsFor(size), stages)));
     rows.push(...(await stages.run(async () => timeRows(seed))));
-  } else stages.skip(1);
+  }
   return rows;
 }
 
