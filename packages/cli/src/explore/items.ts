@@ -15,6 +15,8 @@ const deepest = 5;
 const mostEntries = 20_000;
 const largest = 64 * 2 ** 20;
 const skipped = new Set(['node_modules', 'dist', 'coverage', '__pycache__']);
+/** JSON files that belong to a model. */
+const ofModels = /^(config|generation_config|tokenizer.*|special_tokens_map|added_tokens|vocab|.*\.index)\.json$/;
 const distributions = ['.psdd', '.sdd', '.jpc', '.nnf', '.fpc'];
 
 /** Looks through files and folders for what the page can open, in the order of their names. */
@@ -47,14 +49,12 @@ export async function listItems(roots: readonly string[]): Promise<Listing> {
       a.name < b.name ? -1 : 1,
     );
     const names = entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
-    if (names.includes('config.json') && names.some((name) => name.endsWith('.safetensors'))) {
-      const model = await modelOf(path, names);
-      if (model) add(model, path);
-      if (names.includes('training.json')) await file(join(path, 'training.json'));
-      return;
-    }
+    const isModel = names.includes('config.json') && names.some((name) => name.endsWith('.safetensors'));
+    const model = isModel ? await modelOf(path, names) : undefined;
+    if (model) add(model, path);
     for (const entry of entries) {
       if (left-- <= 0) return;
+      if (isModel && ofModels.test(entry.name)) continue;
       if (entry.isFile()) await file(join(path, entry.name));
       else if (entry.isDirectory() && depth < deepest && !skipped.has(entry.name) && !entry.name.startsWith('.')) {
         await folder(join(path, entry.name), depth + 1);

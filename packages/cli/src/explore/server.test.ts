@@ -114,3 +114,14 @@ it('lists models, circuits, distributions and records of training', async () => 
     edges: 479,
   });
 });
+
+it('lists the circuits that lie in the folder of a model', async () => {
+  const { items } = await listItems(['models/weight-sparse']);
+  expect(items.map(({ name, kind }) => `${kind} ${name}`).sort()).toEqual([
+    'circuit bracket_counting.circuit.json',
+    'circuit set_or_string_fixedvarname.circuit.json',
+    'circuit single_double_quote.circuit.json',
+    'model weight-sparse',
+    'run training of weight-sparse',
+  ]);
+});
