@@ -61,7 +61,7 @@ export function frontierSvg(points: readonly FrontierPoint[], options: FrontierS
     }),
     ...logTicks(yLow, yHigh).map((tick) => {
       const at = px(y(tick));
-      return `<path class="grid" d="M${left},${at}H${width - right}"/><text x="${left - 8}" y="${px(y(tick) + 4)}" text-anchor="end">${figure(tick, 4)}</text>`;
+      return `<path class="grid" d="M${left},${at}H${width - right}"/><text x="${left - 8}" y="${px(y(tick) + 4)}" text-anchor="end">${Number(tick.toPrecision(4))}</text>`;
     }),
   ];
   const lines = groups.map((_, group) => {
