@@ -43,14 +43,14 @@ const cases: readonly Case[] = [
     claim: sriglClaim,
     good: rows('glyphs-28, 512-512', {
       'rigl 0.1': { accuracy: 0.8, 'empty neurons': 1 },
-      'srigl 0.1': { accuracy: 0.75, 'empty neurons': 5, ...fans },
-      'srigl 0.1 ablation 0.75': { accuracy: 0.795, 'empty neurons': 5, ...fans },
+      'srigl 0.1': { accuracy: 0.795, 'empty neurons': 5, ...fans },
+      'srigl 0.1 ablation 0.75': { accuracy: 0.75, 'empty neurons': 5, ...fans },
       'rigl 0.01': { accuracy: 0.6, 'empty neurons': 9 },
-      'srigl 0.01 ablation 0.75': { accuracy: 0.61, 'empty neurons': 90, ...fans },
+      'srigl 0.01': { accuracy: 0.61, 'empty neurons': 90, ...fans },
       'srigl 0.01 ablation 0': { accuracy: 0.58, 'empty neurons': 0, ...fans },
     }),
     bad: [
-      ['srigl 0.1 ablation 0.75', { accuracy: 0.78 }],
+      ['srigl 0.1', { accuracy: 0.78 }],
       ['srigl 0.01 ablation 0', { accuracy: 0.62 }],
       ['rigl 0.01', { 'empty neurons': 0 }],
       ['srigl 0.1', { 'unequal fan-in': 1 }],
